@@ -1,0 +1,200 @@
+"""Panel: prices and covariates of many regions on one regular calendar, with publication lags.
+
+A member never sees a date: it gets a panel that ends at the origin. `Panel.until` is the only way to make one,
+so publication lags and the absence of the future hold in one place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from housing.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Months = npt.NDArray[np.datetime64]
+Frequency = Literal["M", "Q"]
+
+MONTHS_PER_PERIOD: Mapping[str, int] = {"M": 1, "Q": 3}
+PERIODS_PER_YEAR: Mapping[str, int] = {"M": 12, "Q": 4}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Arrays over regions x periods; NaN is 'not observed'.
+
+    Attributes
+    ----------
+    regions : tuple of str, length N, unique.
+    dates : datetime64[M], shape (T,), regular: the first month of each period.
+    frequency : "M" (monthly) or "Q" (quarterly).
+    price : float64, shape (N, T), in the price unit of the source; positive or NaN.
+    covariates : name -> float64 (N, T), dated by reference period.
+    national : name -> float64 (T,), the same for all regions.
+    lags : covariate or national name -> publication lag in periods relative to the price (0 when absent):
+        at the origin t the newest value that may be known is that of t - lag.
+    """
+
+    regions: tuple[str, ...]
+    dates: Months
+    frequency: Frequency
+    price: Floats
+    covariates: Mapping[str, Floats] = field(default_factory=dict)
+    national: Mapping[str, Floats] = field(default_factory=dict)
+    lags: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = (len(self.regions), len(self.dates))
+        if len(set(self.regions)) != len(self.regions):
+            raise DataError("region: names must be unique; merge or rename the duplicates")
+        for name, array in (("price", self.price), *self.covariates.items()):
+            if array.shape != shape:
+                raise DataError(f"{name}: shape {array.shape} does not fit {shape} (regions, periods)")
+        for name, series in self.national.items():
+            if series.shape != shape[1:]:
+                raise DataError(f"{name}: shape {series.shape} does not fit {shape[1:]} (periods)")
+        unknown = set(self.lags) - set(self.covariates) - set(self.national)
+        if unknown:
+            raise DataError(f"lag {min(unknown)}: no such covariate; there are {sorted([*self.covariates, *self.national])}")
+        if any(lag < 0 for lag in self.lags.values()):
+            raise DataError("lag: must be 0 or more periods")
+
+    @property
+    def season(self) -> int:
+        """Periods per year: 12 or 4."""
+        return PERIODS_PER_YEAR[self.frequency]
+
+    @property
+    def months_per_period(self) -> int:
+        return MONTHS_PER_PERIOD[self.frequency]
+
+    @property
+    def log_price(self) -> Floats:
+        """log(price), shape (N, T)."""
+        return np.log(self.price)
+
+    def index(self, date: str | np.datetime64) -> int:
+        """Column of the period that holds `date`; DataError when the panel does not reach it."""
+        month = np.datetime64(date, "M")
+        column = int((month - self.dates[0]).astype(int)) // self.months_per_period if len(self.dates) else -1
+        if not 0 <= column < len(self.dates):
+            span = f"{self.dates[0]}..{self.dates[-1]}" if len(self.dates) else "nothing"
+            raise DataError(f"date {month}: outside the panel, which covers {span}")
+        return column
+
+    def until(self, origin: int) -> Panel:
+        """What was known at column `origin`: prices up to it, each covariate up to its publication lag.
+
+        Lagged columns are NaN, not removed, so that all arrays keep one calendar.
+        """
+        if not 0 <= origin < len(self.dates):
+            raise DataError(f"origin {origin}: the panel has columns 0..{len(self.dates) - 1}")
+        end = origin + 1
+
+        def known(name: str, values: Floats) -> Floats:
+            cut = values[..., :end].copy()
+            lag = self.lags.get(name, 0)
+            if lag:
+                cut[..., max(0, end - lag) :] = np.nan
+            return cut
+
+        return replace(
+            self,
+            dates=self.dates[:end],
+            price=self.price[:, :end],
+            covariates={name: known(name, values) for name, values in self.covariates.items()},
+            national={name: known(name, values) for name, values in self.national.items()},
+        )
+
+    def select(self, regions: list[str] | tuple[str, ...]) -> Panel:
+        """The named regions in the named order; DataError names the first that is unknown."""
+        position = {name: i for i, name in enumerate(self.regions)}
+        missing = [name for name in regions if name not in position]
+        if missing:
+            raise DataError(f"region {missing[0]!r}: not in the panel; it has {len(self.regions)}, e.g. {self.regions[0]!r}")
+        rows = [position[name] for name in regions]
+        return replace(
+            self,
+            regions=tuple(regions),
+            price=self.price[rows],
+            covariates={name: values[rows] for name, values in self.covariates.items()},
+        )
+
+    def without_covariates(self) -> Panel:
+        """The prices alone."""
+        return replace(self, covariates={}, national={}, lags={})
+
+    def future_dates(self, horizon: int) -> Months:
+        """The `horizon` period starts after the last one, shape (H,)."""
+        steps = np.arange(1, horizon + 1) * self.months_per_period
+        return self.dates[-1] + steps
+
+    def save(self, folder: Path) -> None:
+        """Write `panel.npz` (arrays) and `panel.json` (names, calendar, lags) into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {"price": self.price}
+        arrays |= {f"covariate.{name}": values for name, values in self.covariates.items()}
+        arrays |= {f"national.{name}": values for name, values in self.national.items()}
+        np.savez_compressed(folder / "panel.npz", allow_pickle=False, **arrays)
+        facts = {
+            "regions": list(self.regions),
+            "first": str(self.dates[0]),
+            "periods": len(self.dates),
+            "frequency": self.frequency,
+            "lags": dict(self.lags),
+        }
+        (folder / "panel.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Panel:
+        """Read what `save` wrote; DataError when a file is absent or unreadable."""
+        try:
+            facts = json.loads((folder / "panel.json").read_text())
+            with np.load(folder / "panel.npz", allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"panel in {folder.name}: {error}; write it again with Panel.save") from error
+        step = MONTHS_PER_PERIOD[facts["frequency"]]
+        return cls(
+            regions=tuple(facts["regions"]),
+            dates=np.datetime64(facts["first"], "M") + np.arange(facts["periods"]) * step,
+            frequency=facts["frequency"],
+            price=arrays["price"],
+            covariates={k.removeprefix("covariate."): v for k, v in arrays.items() if k.startswith("covariate.")},
+            national={k.removeprefix("national."): v for k, v in arrays.items() if k.startswith("national.")},
+            lags=facts["lags"],
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Long table `region,date,price[,covariate...]`, one row per region and period (national series repeated)."""
+        import pandas as pd
+
+        count, length = self.price.shape
+        columns: dict[str, object] = {
+            "region": np.repeat(np.array(self.regions, dtype=object), length),
+            "date": np.tile(self.dates.astype("datetime64[ns]"), count),
+            "price": self.price.ravel(),
+        }
+        columns |= {name: values.ravel() for name, values in self.covariates.items()}
+        columns |= {name: np.tile(values, count) for name, values in self.national.items()}
+        return pd.DataFrame(columns)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, lags: Mapping[str, int] | None = None, national: tuple[str, ...] = ()) -> Panel:
+        """From a long table `region,date,price[,covariate...]`, monthly or quarterly.
+
+        `national` names columns that have one value per date. Errors: DataError on a missing column, an unreadable
+        date, a price that is not positive, a duplicate row or a calendar that is neither monthly nor quarterly.
+        """
+        from housing.table import read_long_table
+
+        return read_long_table(frame, lags=lags or {}, national=national)
