@@ -84,7 +84,7 @@ class Panel:
 
     def index(self, date: str | np.datetime64) -> int:
         """Column of the period that holds `date`; DataError when the panel does not reach it."""
-        month = np.datetime64(date, "M")
+        month = np.array(date, dtype="datetime64[M]")[()]
         column = int((month - self.dates[0]).astype(int)) // self.months_per_period if len(self.dates) else -1
         if not 0 <= column < len(self.dates):
             span = f"{self.dates[0]}..{self.dates[-1]}" if len(self.dates) else "nothing"
@@ -136,7 +136,7 @@ class Panel:
     def future_dates(self, horizon: int) -> Months:
         """The `horizon` period starts after the last one, shape (H,)."""
         steps = np.arange(1, horizon + 1) * self.months_per_period
-        return self.dates[-1] + steps
+        return np.asarray(self.dates[-1] + steps)
 
     def save(self, folder: Path) -> None:
         """Write `panel.npz` (arrays) and `panel.json` (names, calendar, lags) into `folder`."""
