@@ -1,0 +1,35 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PYTHONUNBUFFERED := 1
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup run test lint bench lock clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt scripts/setup.sh
+	@bash scripts/setup.sh
+	@touch $@
+
+setup: $(READY)  ## .venv/ with the pinned packages and the commands housing, train, serve
+
+run: $(READY)  ## the main job: pipeline, gate, registry, endpoint, Lambda; results in out/
+	@bash scripts/main_job.sh
+
+test: $(READY)  ## all tests: unit, integration, end to end
+	@$(BIN)/python -m pytest
+
+lint: $(READY)  ## ruff, mypy --strict, import contracts
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
+
+bench: $(READY)  ## slow checks: accuracy, speed and cost against rivals, as JSON lines
+	@$(BIN)/python -m benchmarks
+
+lock: $(READY)  ## renew constraints.txt from pyproject.toml
+	@$(BIN)/pip-compile --quiet --extra all --strip-extras --no-annotate --no-header --no-emit-options -o constraints.txt pyproject.toml
+	@sed -i 's/+cpu$$//; /^housing-crisis-ml/d; /^\(#\|$$\)/d' constraints.txt
+
+clean:  ## remove what was made, but not the environment
+	@rm -rf out .emulator build dist .pytest_cache .mypy_cache .ruff_cache
