@@ -1,0 +1,1 @@
+"""The feature engine: one set of functions builds a training row and a serving row."""
