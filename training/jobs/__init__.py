@@ -1,0 +1,1 @@
+"""One module per pipeline step: `python -m training.jobs.NAME`."""
