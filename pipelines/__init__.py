@@ -1,0 +1,1 @@
+"""The caller's side: builds, starts and follows the pipeline, and puts its models into service."""

@@ -1,0 +1,83 @@
+"""Every value that a user may choose, in one typed object: the environment (HOUSING_*) over the defaults here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AliasChoices, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = "housing-crisis-ml"
+"""The image repository; its tags `train` and `serve` are the two targets of one Dockerfile."""
+
+
+def _bucket(known: dict[str, Any]) -> str:
+    return f"housing-{known['account_id']}-{known['region']}"
+
+
+def _role(known: dict[str, Any]) -> str:
+    return f"arn:aws:iam::{known['account_id']}:role/housing-sagemaker"
+
+
+def _image(tag: str, known: dict[str, Any]) -> str:
+    return f"{known['account_id']}.dkr.ecr.{known['region']}.amazonaws.com/{REPOSITORY}:{tag}"
+
+
+class Settings(BaseSettings):
+    """What to build, where, on which machines, and how good it must be.
+
+    `Settings()` reads the environment; `Settings(account_id="...")` derives bucket, role and images from that account.
+    Durations are in seconds, sizes in GiB, ratios and coverages are fractions.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="HOUSING_", frozen=True, extra="ignore", populate_by_name=True)
+
+    # Where
+    region: str = Field("us-east-1", validation_alias=AliasChoices("HOUSING_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"))
+    account_id: str = Field("123456789012", pattern=r"^\d{12}$")
+    bucket: str = Field(default_factory=_bucket)
+    role_arn: str = Field(default_factory=_role)
+    image_uri: str = Field(default_factory=lambda known: _image("train", known))
+    serving_image_uri: str = Field(default_factory=lambda known: _image("serve", known))
+    kms_key_id: str | None = None
+    network_isolation: bool = True
+
+    # Names
+    pipeline_name: str = "housing-forecast"
+    model_package_group: str = "housing-forecast"
+    endpoint_name: str = "housing-forecast"
+    function_name: str = "housing-predict"
+
+    # Machines
+    processing_instance_type: str = "ml.m5.xlarge"
+    baselines_instance_type: str = "ml.m5.xlarge"
+    training_instance_type: str = "ml.g5.2xlarge"
+    transform_instance_type: str = "ml.m5.xlarge"
+    endpoint_instance_type: str = "ml.g5.xlarge"
+    endpoint_instance_count: PositiveInt = 1
+    volume_size_gib: PositiveInt = 30
+    use_spot: bool = True
+    max_run_seconds: PositiveInt = 4 * 3600
+    max_wait_seconds: PositiveInt = 8 * 3600
+    parallel_steps: PositiveInt = 4
+    cache_expiry: str = Field("P30D", pattern=r"^P")
+
+    # What is trained: one Train step per name, each with the members that it fits
+    train_steps: dict[str, tuple[str, ...]] = {
+        "baselines": ("seasonal_naive", "drift", "momentum"),
+        "xgboost": ("xgboost",),
+        "catboost": ("catboost",),
+    }
+    horizon: PositiveInt = 12
+    origins: PositiveInt = 8
+    seed: NonNegativeInt = 7
+
+    # How good it must be to be registered
+    max_loss_ratio: PositiveFloat = 0.80
+    min_coverage80: PositiveFloat = 0.70
+    max_coverage80: PositiveFloat = 0.90
+
+    @property
+    def prefix(self) -> str:
+        """The S3 prefix under which everything of ours lives, without a slash at the end."""
+        return f"s3://{self.bucket}/housing"
