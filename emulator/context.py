@@ -1,0 +1,77 @@
+"""What every operation is given: where this emulator keeps things, who it says it is, and its long-lived parts."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+from emulator.images import Images
+from emulator.store import Store
+
+ACCESS_KEY, SECRET_KEY = "emulator", "emulator"  # requests must be signed; the signature is never checked
+PartT = TypeVar("PartT")
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+@dataclass
+class Context:
+    """One running emulator.
+
+    Parameters
+    ----------
+    store
+        The records.
+    home
+        The state directory; jobs, logs and the records live under it.
+    region, account
+        What ARNs are made of.
+    endpoint_url
+        Where this emulator answers, for its jobs and its own S3 access.
+    images
+        What runs in place of each container image.
+    wait_scale
+        Factor on the waits that only imitate the service (retry back-off, Spot restart); 0 in tests.
+    """
+
+    store: Store
+    home: Path
+    region: str
+    account: str
+    endpoint_url: str
+    images: Images
+    wait_scale: float = 1.0
+    _parts: dict[type[Any], Any] = field(default_factory=dict, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    def part(self, kind: type[PartT]) -> PartT:
+        """The one long-lived `kind` of this emulator, made as `kind(context)` at its first use and closed with the context."""
+        with self._lock:
+            if kind not in self._parts:
+                self._parts[kind] = cast(Any, kind)(self)
+            return cast(PartT, self._parts[kind])
+
+    def arn(self, resource: str, service: str = "sagemaker") -> str:
+        """The ARN of a resource such as `pipeline/name`."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that lead a job's AWS clients to this emulator."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        }
+
+    def close(self) -> None:
+        """Close the long-lived parts, last made first, then the store."""
+        with self._lock:
+            parts = [part for part in reversed(self._parts.values()) if hasattr(part, "close")]
+            self._parts = {}
+        for part in cast(list[_Closable], parts):
+            part.close()
+        self.store.close()
