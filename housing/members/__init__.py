@@ -27,6 +27,8 @@ MEMBERS: Mapping[str, Callable[[], type[Any]]] = {
     "naive": _factory("naive", "Naive"),
     "drift": _factory("drift", "Drift"),
     "momentum": _factory("momentum", "Momentum"),
+    "xgboost": _factory("xgb", "XGBoost"),
+    "catboost": _factory("cat", "CatBoost"),
 }
 """Name -> a function that returns the member's class; its library (xgboost, torch...) is imported on that call."""
 

@@ -1,0 +1,64 @@
+"""XGBoost: gradient-boosted trees for all quantiles and steps ahead in one model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import xgboost
+
+from housing.errors import ArtifactError
+from housing.features.block import Features
+from housing.forecast import QUANTILES
+from housing.members.pooled import Pooled
+from housing.members.store import write_bytes
+from housing.panel import Floats
+
+
+class XGBoost(Pooled):
+    """Direct multi-horizon quantile trees (pinball loss); hyperparameters are those of `xgboost.train`."""
+
+    name: ClassVar[str] = "xgboost"
+
+    def __init__(
+        self, seed: int = 0, rounds: int = 160, depth: int = 5, learning_rate: float = 0.06, threads: int = 1, **pooled: Any
+    ) -> None:
+        super().__init__(seed=seed, **pooled)
+        self.rounds, self.depth, self.learning_rate, self.threads = rounds, depth, learning_rate, threads
+        self._booster: xgboost.Booster | None = None
+
+    def _train(self, features: Features, target: Floats, weight: Floats) -> None:
+        settings = {
+            "objective": "reg:quantileerror",
+            "quantile_alpha": list(QUANTILES),
+            "tree_method": "hist",
+            "max_depth": self.depth,
+            "eta": self.learning_rate,
+            "subsample": 0.6,
+            "colsample_bytree": 0.5,
+            "min_child_weight": 40,
+            "lambda": 10,
+            "max_bin": 64,
+            "nthread": self.threads,
+            "seed": self.seed,
+        }
+        data = xgboost.QuantileDMatrix(features, label=target, weight=weight, max_bin=64, nthread=self.threads)
+        self._booster = xgboost.train(settings, data, num_boost_round=self.rounds)
+
+    def _quantiles(self, features: Features) -> npt.NDArray[Any]:
+        assert self._booster is not None  # noqa: S101 (predict has checked that the member is fitted)
+        return np.asarray(self._booster.inplace_predict(features), dtype=np.float64)
+
+    def _save_model(self, folder: Path) -> None:
+        assert self._booster is not None  # noqa: S101
+        write_bytes(folder / "model.ubj", bytes(self._booster.save_raw("ubj")))
+
+    def _load_model(self, folder: Path) -> None:
+        self._booster = xgboost.Booster()
+        try:
+            self._booster.load_model(bytearray((folder / "model.ubj").read_bytes()))
+        except (OSError, xgboost.core.XGBoostError) as error:
+            raise ArtifactError(f"model.ubj: {error}; train xgboost again") from error
+        self._booster.set_param({"nthread": self.threads})
