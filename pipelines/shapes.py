@@ -50,7 +50,7 @@ def problems(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds and object not in kinds):
         yield f"{path}: {value!r} is {type(value).__name__}, the API wants {shape.type_name}"
         return
-    if isinstance(shape, StructureShape):
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
         yield from _membership(value, shape, path)
     yield from _limits(value, shape, path)
     for key, item, member in _members(value, shape):

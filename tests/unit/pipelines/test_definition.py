@@ -1,0 +1,120 @@
+"""What the pipeline promises, read from the exported definition."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from pipelines.definition import metrics
+from pipelines.settings import Settings
+from pipelines.validate import walk
+
+
+def step(definition: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(step for step in walk(definition["Steps"]) if step["Name"] == name)
+
+
+def trained(definition: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for step in definition["Steps"] if step["Type"] == "Training"]
+
+
+def test_the_road_has_the_steps_of_the_architecture_in_order(definition: dict[str, Any]) -> None:
+    names = [step["Name"] for step in walk(definition["Steps"])]
+    assert names == [
+        "Ingest",
+        "Prepare",
+        "Train-baselines",
+        "Train-xgboost",
+        "Train-catboost",
+        "Ensemble",
+        "Evaluate",
+        "QualityGate",
+        "Register",
+        "CreateModel",
+        "Forecast",
+        "QualityGateMissed",
+    ]
+
+
+def test_every_job_is_cached_and_retried(definition: dict[str, Any]) -> None:
+    jobs = [step for step in walk(definition["Steps"]) if step["Type"] in ("Processing", "Training", "Transform")]
+    assert len(jobs) == 8
+    for job in jobs:
+        assert job["CacheConfig"] == {"Enabled": True, "ExpireAfter": "P30D"}, job["Name"]
+        retried = {fault for policy in job["RetryPolicies"] for fault in policy["ExceptionType"]}
+        assert {"Step.THROTTLING", "Step.SERVICE_FAULT", "SageMaker.CAPACITY_ERROR"} <= retried, job["Name"]
+
+
+def test_training_runs_on_spot_on_a_gpu_without_a_network(definition: dict[str, Any]) -> None:
+    for job in trained(definition):
+        arguments = job["Arguments"]
+        assert arguments["EnableManagedSpotTraining"] is True
+        assert arguments["EnableNetworkIsolation"] is True
+        assert arguments["StoppingCondition"]["MaxWaitTimeInSeconds"] >= arguments["StoppingCondition"]["MaxRuntimeInSeconds"]
+    defaults = {parameter["Name"]: parameter.get("DefaultValue") for parameter in definition["Parameters"]}
+    assert step(definition, "Train-xgboost")["Arguments"]["ResourceConfig"]["InstanceType"] == {"Get": "Parameters.TrainingInstanceType"}
+    assert defaults["TrainingInstanceType"] == "ml.g5.2xlarge"
+
+
+def test_the_image_is_run_as_train_without_another_entrypoint(definition: dict[str, Any]) -> None:
+    for job in trained(definition):
+        assert "ContainerEntrypoint" not in job["Arguments"]["AlgorithmSpecification"]
+
+
+def test_checkpoints_live_under_the_content_key_of_prepare(definition: dict[str, Any]) -> None:
+    addresses = [json.dumps(job["Arguments"]["CheckpointConfig"]["S3Uri"]) for job in trained(definition)]
+    assert len(set(addresses)) == len(addresses)
+    for address in addresses:
+        assert "Steps.Prepare.PropertyFiles.key" in address
+        assert "Execution.PipelineExecutionId" not in address
+
+
+def test_no_cache_key_holds_an_execution_id(definition: dict[str, Any]) -> None:
+    outputs = ("ProcessingOutputConfig", "OutputDataConfig", "TransformOutput")
+    for job in (step for step in walk(definition["Steps"]) if "CacheConfig" in step):
+        keyed = {name: value for name, value in job["Arguments"].items() if name not in outputs}
+        assert "Execution." not in json.dumps(keyed), job["Name"]
+
+
+def test_outputs_of_two_executions_never_share_an_address(definition: dict[str, Any]) -> None:
+    for job in (step for step in definition["Steps"] if step["Type"] == "Processing"):
+        for output in job["Arguments"]["ProcessingOutputConfig"]["Outputs"]:
+            assert {"Get": "Execution.PipelineExecutionId"} in output["S3Output"]["S3Uri"]["Std:Join"]["Values"]
+
+
+def test_a_package_waits_for_approval_and_says_where_it_came_from(definition: dict[str, Any]) -> None:
+    request = step(definition, "Register")["Arguments"]
+    assert request["ModelApprovalStatus"] == "PendingManualApproval"
+    assert request["InferenceSpecification"]["SupportedContentTypes"] == ["application/json", "application/jsonlines"]
+    assert set(request["CustomerMetadataProperties"]) == {"content_key", "source_uri"}
+    assert "evaluation.json" in json.dumps(request["ModelMetrics"])
+
+
+def test_the_package_and_the_batch_forecast_hold_the_same_model(definition: dict[str, Any]) -> None:
+    package = step(definition, "Register")["Arguments"]["InferenceSpecification"]["Containers"][0]
+    assert package == step(definition, "CreateModel")["Arguments"]["PrimaryContainer"]
+
+
+def test_a_miss_names_both_bars_and_what_was_reached(definition: dict[str, Any]) -> None:
+    message = json.dumps(step(definition, "QualityGateMissed")["Arguments"]["ErrorMessage"])
+    for part in ("gate.loss_ratio", "gate.coverage80", "Parameters.MaxLossRatio", "Parameters.MinCoverage80", "Parameters.MaxCoverage80"):
+        assert part in message
+
+
+@pytest.mark.parametrize("value", ["0.71", "12", "1e-05", "-0.5", ".5"])
+def test_a_metric_is_read_from_the_middle_of_a_log_line(value: str) -> None:
+    for name in metrics.NAMES:
+        found = re.search(metrics.regex(name), f"2011-06-01 fitted {name}={value}; next")
+        assert found is not None
+        assert float(found.group(1)) == float(value)
+
+
+def test_the_address_of_checkpoints_changes_with_the_hyperparameters(definition: dict[str, Any]) -> None:
+    from pipelines.definition.build import build_definition
+
+    reseeded = build_definition(Settings(seed=8))
+    before, after = (trained(built)[0]["Arguments"]["CheckpointConfig"]["S3Uri"] for built in (definition, reseeded))
+    assert before != after
