@@ -1,0 +1,1 @@
+"""Statistical: exponential smoothing, complex smoothing and Theta per region, from statsforecast."""
