@@ -1,0 +1,1 @@
+"""Real-time hosting: endpoint configurations, endpoints as processes, invocations."""

@@ -1,0 +1,93 @@
+"""One address for every service: the signature says which, this application hands the request to whoever answers it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qs
+
+from emulator import operations, protocol
+from emulator.asgi import Application, ClientGoneError, Receive, Scope, Send, encoded, read_body, respond
+from emulator.context import Context
+from emulator.routing import service_of, signed_service
+
+_THREADS = 32
+_LOG = logging.getLogger(__name__)
+
+
+class FrontDoor:
+    """The ASGI application.
+
+    Parameters
+    ----------
+    context
+        The emulator whose operations answer.
+    others
+        What answers every service that has no registered operation.
+    direct
+        Applications for the paths of a service that don't go through `protocol.answer`: a function from the request's path and method
+        to an application or None, by service.
+    status
+        What `/health` and the page at `/` show.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        others: Application,
+        direct: Mapping[str, Callable[[str, str], Application | None]],
+        status: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._context, self._others, self._direct, self._status = context, others, direct, status
+        self._ours = {service for service, _ in operations.registered()} | set(direct)
+        self._threads = ThreadPoolExecutor(_THREADS, "api")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(f"{scope['type']} is not served here")
+        try:
+            await self._route(scope, receive, send)
+        except ClientGoneError:
+            return
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        signed = signed_service(scope["headers"], scope["query_string"])
+        path = scope["path"]
+        if signed is None:
+            if path in ("/", "/health") and scope["method"] in ("GET", "HEAD"):
+                await self._show_status(path, send)
+                return
+            service = "s3"
+        else:
+            service = service_of(signed, path)
+        direct = self._direct.get(service)
+        application = direct(scope["method"], path) if direct is not None else None
+        if application is not None:
+            await application(scope, receive, send)
+        elif service in self._ours:
+            await self._answer(service, scope, receive, send)
+        else:
+            scope["emulator.service"] = service
+            await self._others(scope, receive, send)
+
+    async def _answer(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await read_body(receive)
+        query = parse_qs(scope["query_string"].decode("latin1"), keep_blank_values=True)
+        headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
+        loop = asyncio.get_running_loop()
+        path = scope["raw_path"].decode("latin1")
+        arguments = (service, scope["method"], path, query, headers, body or b"", self._context)
+        response = await loop.run_in_executor(self._threads, protocol.answer, *arguments)
+        await respond(send, response.status, encoded(response.headers), response.body)
+
+    async def _show_status(self, path: str, send: Send) -> None:
+        status = await asyncio.get_running_loop().run_in_executor(self._threads, self._status)
+        indent = None if path == "/health" else 2
+        await respond(send, 200, [(b"content-type", b"application/json")], json.dumps(status, indent=indent).encode() + b"\n")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
