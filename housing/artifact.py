@@ -15,6 +15,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from housing.atomic import write_atomically
 from housing.errors import ArtifactError
 
 FORMAT = 1
@@ -40,9 +41,7 @@ def seal(folder: Path, label: str) -> Manifest:
     digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     manifest = Manifest(f"{label}-{digest[:10]}", files)
     text = json.dumps({"format": FORMAT, "model_version": manifest.model_version, "files": files}, indent=1, sort_keys=True) + "\n"
-    temporary = folder / f".{MANIFEST}.{os.getpid()}"
-    temporary.write_text(text)
-    temporary.replace(folder / MANIFEST)
+    write_atomically(folder / MANIFEST, text)
     return manifest
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from housing.atomic import write_atomically
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
@@ -55,14 +56,8 @@ class Checkpoints:
     ) -> None:
         """Keep a step of a unit; older steps beyond `keep` go."""
         content = _pack(arrays, {"format": FORMAT, "key": self.key, "unit": unit, "facts": dict(facts or {})})
-        self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{_file_unit(unit)}.{step:08d}.{hashlib.sha256(content).hexdigest()}.npz"
-        temporary = self.folder / f".{name}.{os.getpid()}"
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.folder / name)
+        write_atomically(self.folder / name, content)
         for path in self._files(unit)[self.keep :]:
             path.unlink(missing_ok=True)
 

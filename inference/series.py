@@ -1,0 +1,186 @@
+"""From an input of the contract to what is forecast: a known region or an unseen series, checked field by field."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from housing.panel import MONTHS_PER_PERIOD, Floats, Frequency, Panel
+from inference.contract import (
+    DEFAULT_LEVELS,
+    MAX_COVARIATES,
+    MAX_LEVELS,
+    MAX_TARGET_LENGTH,
+    MIN_OBSERVATIONS,
+    Input,
+    Observation,
+    Parameters,
+)
+from inference.errors import RequestError, invalid
+
+_FREQUENCY_NAMES: Mapping[Frequency, re.Pattern[str]] = {
+    "M": re.compile(r"1?(M|MS|ME)"),
+    "Q": re.compile(r"1?(Q|QS|QE)(-[A-Z]{3})?|3(M|MS|ME)"),
+}
+_START = re.compile(r"(\d{4})-(0[1-9]|1[0-2])(-\d{2}([T ][0-9:.]*(Z|[+-]\d{2}:?\d{2})?)?)?")
+_YEARS = range(1800, 2201)
+_MAX_PRICE = 1e15
+_SIMILAR_AMONG = 5000
+"""Looking for a similar name takes time in proportion to the names: beyond this many none is suggested."""
+
+
+class Known(Protocol):
+    """What resolving an input needs to know of the model."""
+
+    regions: tuple[str, ...]
+    frequency: Frequency
+    horizon: int
+    last_date: np.datetime64
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked parameters of a request: `threshold` is None for the model's own drawdown definition."""
+
+    horizon: int
+    levels: tuple[float, ...]
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """An unseen series: prices float64 (T,), NaN where not observed, the last one at `end`; covariates of the same length."""
+
+    end: np.datetime64
+    price: Floats
+    covariates: Mapping[str, Floats] = field(default_factory=dict)
+    threshold: float | None = None
+
+
+def settings_of(parameters: Parameters, model: Known) -> Settings:
+    """The parameters, checked against what the model can do; RequestError names the field."""
+    horizon = min(model.horizon, 12 // MONTHS_PER_PERIOD[model.frequency])
+    if parameters.prediction_length is not None:
+        horizon = parameters.prediction_length
+    if not 1 <= horizon <= model.horizon:
+        raise invalid("parameters.prediction_length", f"{horizon}: this model forecasts 1 to {model.horizon} periods")
+    levels = DEFAULT_LEVELS if parameters.quantile_levels is None else tuple(parameters.quantile_levels)
+    if not 0 < len(levels) <= MAX_LEVELS or len(set(levels)) != len(levels):
+        raise invalid("parameters.quantile_levels", f"give 1 to {MAX_LEVELS} levels, each once")
+    if not all(0.001 <= level <= 0.999 for level in levels):
+        raise invalid("parameters.quantile_levels", "each level must be between 0.001 and 0.999")
+    if parameters.freq is not None and not _FREQUENCY_NAMES[model.frequency].fullmatch(parameters.freq):
+        name = {"M": "monthly: MS", "Q": "quarterly: QS"}[model.frequency]
+        raise invalid("parameters.freq", f"{parameters.freq[:20]!r}: this model is {name}")
+    threshold = parameters.drawdown_threshold
+    if threshold is not None and not 0 < threshold < 1:
+        raise invalid("parameters.drawdown_threshold", f"{threshold:g}: must be between 0 and 1; 0.05 means 5%")
+    return Settings(horizon, tuple(sorted(levels)), threshold)
+
+
+def resolve(item: Input, index: int, settings: Settings, model: Known, known: Mapping[str, int]) -> int | Series:
+    """Row of a known region, or the unseen series; RequestError names the field and the input."""
+    where = f"inputs[{index}]"
+    if item.target is None:
+        return _known_row(item, where, model, known)
+    price = _prices(item.target, f"{where}.target")
+    end = model.last_date
+    if item.start is not None:
+        first = _first_period(item.start, f"{where}.start", model.frequency)
+        end = first + (len(price) - 1) * MONTHS_PER_PERIOD[model.frequency]
+    for name, values in item.future_covariates.items():
+        if name not in item.past_covariates:
+            raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: not among past_covariates; give its past too")
+        if len(values) != settings.horizon:
+            raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: {len(values)} values; prediction_length is {settings.horizon}")
+    return Series(end, price, _covariates(item, where, len(price)), settings.threshold)
+
+
+def panel_of(series: Sequence[Series], template: Panel) -> Panel:
+    """One panel of series that end at the same date, as it is known at that date.
+
+    `template` gives the frequency, the names and lags of the covariates, and the national columns, aligned by date.
+    """
+    length, step = max(len(one.price) for one in series), template.months_per_period
+    dates = series[0].end - np.arange(length)[::-1] * step
+
+    def left_padded(rows: Sequence[Floats | None]) -> Floats:
+        table = np.full((len(rows), length), np.nan)
+        for target, row in zip(table, rows, strict=True):
+            if row is not None:
+                target[length - len(row) :] = row
+        return table
+
+    columns = (dates - template.dates[0]).astype(np.int64) // step
+    inside = (columns >= 0) & (columns < len(template.dates))
+    national = {}
+    for name, values in template.national.items():
+        national[name] = np.full(length, np.nan)
+        national[name][inside] = values[columns[inside]]
+    panel = Panel(
+        regions=tuple(map(str, range(len(series)))),
+        dates=dates,
+        frequency=template.frequency,
+        price=left_padded([one.price for one in series]),
+        covariates={name: left_padded([one.covariates.get(name) for one in series]) for name in template.covariates},
+        national=national,
+        lags=template.lags,
+    )
+    return panel.until(length - 1)
+
+
+def _known_row(item: Input, where: str, model: Known, known: Mapping[str, int]) -> int:
+    if item.item_id is None:
+        raise invalid(where, "has neither target nor item_id; give prices, or the name of a region that the model knows")
+    for name in ("start", "past_covariates", "future_covariates"):
+        if getattr(item, name):
+            raise invalid(f"{where}.{name}", "has no meaning without target; a known region is forecast from its own latest data")
+    row = known.get(item.item_id)
+    if row is None:
+        similar = difflib.get_close_matches(item.item_id, model.regions, 1) if len(model.regions) <= _SIMILAR_AMONG else []
+        hint = f"did you mean {similar[0]!r}?" if similar else "GET /v1/regions lists the known ones, or send its prices as target"
+        raise RequestError("unknown_region", f"{where}.item_id", f"{item.item_id!r}: not known to this model; {hint}")
+    return row
+
+
+def _prices(target: Sequence[Observation | list[Observation]], where: str) -> Floats:
+    if any(isinstance(value, list) for value in target):
+        raise invalid(where, "holds several targets; send one input per series")
+    if len(target) > MAX_TARGET_LENGTH:
+        raise invalid(where, f"{len(target)} values; at most {MAX_TARGET_LENGTH}")
+    price = np.array(target, dtype=np.float64)
+    wrong = np.flatnonzero(~np.isnan(price) & ~((price > 0) & (price < _MAX_PRICE)))
+    if len(wrong):
+        raise invalid(f"{where}[{wrong[0]}]", f"{price[wrong[0]]:g} is not a price; send a positive number, or null where not observed")
+    observed = np.flatnonzero(~np.isnan(price))
+    if len(observed) < MIN_OBSERVATIONS:
+        raise invalid(where, f"{len(observed)} prices; at least {MIN_OBSERVATIONS} are needed, 36 or more are advised")
+    if observed[-1] != len(price) - 1:
+        raise invalid(f"{where}[{len(price) - 1}]", "the newest value is null; end the series at its last price")
+    return price
+
+
+def _first_period(start: str, where: str, frequency: Frequency) -> np.datetime64:
+    found = _START.fullmatch(start)
+    if not found or int(found[1]) not in _YEARS:
+        raise invalid(where, f"{start[:40]!r} is not a date; write it as 2010-01-01")
+    month = np.datetime64(f"{found[1]}-{found[2]}", "M")
+    return month - int(month.astype(np.int64)) % MONTHS_PER_PERIOD[frequency]
+
+
+def _covariates(item: Input, where: str, length: int) -> dict[str, Floats]:
+    if len(item.past_covariates) > MAX_COVARIATES:
+        raise invalid(f"{where}.past_covariates", f"{len(item.past_covariates)} names; at most {MAX_COVARIATES}")
+    numbers = {}
+    for name, values in item.past_covariates.items():
+        if len(values) != length:
+            raise invalid(f"{where}.past_covariates", f"{name[:40]!r}: {len(values)} values for {length} prices; send one per price")
+        if not any(isinstance(value, str) for value in values):
+            column = np.array(values, dtype=np.float64)
+            numbers[name] = np.where(np.isfinite(column), column, np.nan)
+    return numbers

@@ -1,0 +1,69 @@
+"""The plan of a training: what horizon is forecast, and from which origins the backtest forecasts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from housing.atomic import write_atomically
+from housing.backtest import MINIMUM_YEARS
+from housing.errors import DataError
+from housing.panel import Panel
+from housing.splits import rolling_origins
+
+FILE = "plan.json"
+ORIGINS_PER_YEAR = 2
+WARM_UP_YEARS = 6
+"""Origins before the first scored one: the combination learns its weights and its calibration from them."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Horizon in periods; months of all origins, ascending; months of those that are scored, the last of all."""
+
+    horizon: int
+    origins: tuple[str, ...]
+    scored: tuple[str, ...]
+
+    @classmethod
+    def make(cls, panel: Panel, horizon: int, scored: int) -> Plan:
+        """`scored` origins half a year apart up to the last whose future was observed, after up to six years of others.
+
+        Errors: SettingsError when the panel has no room for the scored ones.
+        """
+        every = panel.season // ORIGINS_PER_YEAR
+        last = rolling_origins(panel, horizon, every, count=scored)
+        first = max(MINIMUM_YEARS * panel.season + horizon - 1, last[0] - WARM_UP_YEARS * panel.season)
+        columns = [*range(last[0] - every, first - 1, -every)][::-1] + last
+        months = [str(panel.dates[column]) for column in columns]
+        return cls(horizon, tuple(months), tuple(months[-scored:]))
+
+    def columns(self, panel: Panel) -> list[int]:
+        """Columns of all origins."""
+        return [panel.index(month) for month in self.origins]
+
+    def scored_columns(self, panel: Panel) -> list[int]:
+        """Columns of the scored origins."""
+        return [panel.index(month) for month in self.scored]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"horizon": self.horizon, "origins": list(self.origins), "scored": list(self.scored)}
+
+    def save(self, folder: Path) -> None:
+        """Write `plan.json`."""
+        write_atomically(folder / FILE, json.dumps(self.to_json(), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Plan:
+        """Read `plan.json`; DataError when it is absent or malformed."""
+        try:
+            facts = json.loads((folder / FILE).read_text())
+            plan = cls(int(facts["horizon"]), tuple(facts["origins"]), tuple(facts["scored"]))
+            np.array([*plan.origins, *plan.scored], dtype="datetime64[M]")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{FILE}: absent or malformed ({error}); run Prepare again") from error
+        return plan
