@@ -176,7 +176,7 @@ def run_backtest(
         values: dict[str, Quantiles] = {}
         for name in members:
             hyperparameters = (settings or {}).get(name, {})
-            start = max(fit_origin(panel, origin, member_class(name).REFIT_MONTHS), _minimum(panel, horizon))
+            start = max(fit_origin(panel, origin, member_class(name).REFIT_MONTHS), first_origin(panel, horizon))
             if fitted.get(name, (-1, None))[0] != start:
                 fitted[name] = (start, make_member(name, seed, **hyperparameters).fit(panel.until(start), horizon))
             forecast = fitted[name][1].predict(panel.until(origin), horizon)
@@ -190,7 +190,7 @@ def run_backtest(
     return join_origins(finished)
 
 
-def _minimum(panel: Panel, horizon: int) -> int:
+def first_origin(panel: Panel, horizon: int) -> int:
     """First column that may be an origin."""
     return MINIMUM_YEARS * panel.season + horizon - 1
 
@@ -200,7 +200,7 @@ def _check(panel: Panel, origins: Origins, horizon: int) -> None:
         raise SettingsError(f"horizon {horizon}: must be 1 or more periods")
     if not len(origins):
         raise SettingsError("origins: none given; give at least one")
-    first = _minimum(panel, horizon)
+    first = first_origin(panel, horizon)
     if first >= len(panel.dates):
         raise DataError(f"panel: {len(panel.dates)} periods; a backtest over {horizon} needs at least {first + 1}")
     if origins[0] < first:

@@ -9,11 +9,11 @@ import catboost
 import numpy as np
 import numpy.typing as npt
 
+from housing.atomic import write_atomically
 from housing.errors import ArtifactError
 from housing.features.block import Features
 from housing.forecast import QUANTILES
 from housing.members.pooled import Pooled
-from housing.members.store import write_bytes
 from housing.panel import Floats
 
 _STAMPS = ("model_guid", "train_finish_time")
@@ -61,7 +61,7 @@ class CatBoost(Pooled):
         metadata = self._model.get_metadata()
         for stamp in _STAMPS:
             metadata[stamp] = ""
-        write_bytes(folder / "model.cbm", self._model._serialize_model())
+        write_atomically(folder / "model.cbm", self._model._serialize_model())
 
     def _load_model(self, folder: Path) -> None:
         self._model = catboost.CatBoost()

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import xgboost
 
+from housing.atomic import write_atomically
 from housing.errors import ArtifactError
 from housing.features.block import Features
 from housing.forecast import QUANTILES
 from housing.members.pooled import Pooled
-from housing.members.store import write_bytes
 from housing.panel import Floats
 
 
@@ -53,7 +53,7 @@ class XGBoost(Pooled):
 
     def _save_model(self, folder: Path) -> None:
         assert self._booster is not None  # noqa: S101
-        write_bytes(folder / "model.ubj", bytes(self._booster.save_raw("ubj")))
+        write_atomically(folder / "model.ubj", bytes(self._booster.save_raw("ubj")))
 
     def _load_model(self, folder: Path) -> None:
         self._booster = xgboost.Booster()
