@@ -7,8 +7,7 @@ memorises them reaches an AUC near 1 on rows that it has in effect seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -61,27 +60,5 @@ def refuse_leak(train: Sequence[int] | Columns, test: Sequence[int] | Columns, h
     if last + horizon > first:
         raise SettingsError(
             f"split: training column {last} has a label that is known at {last + horizon}, after the test column {first}; "
-            "random or unpurged folds leak the future: use walk_forward"
+            "random or unpurged folds leak the future: learn from `matured` origins"
         )
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Columns to learn from and columns to predict; `horizon` periods lie between them."""
-
-    train: Columns
-    test: Columns
-    horizon: int
-
-    def __post_init__(self) -> None:
-        refuse_leak(self.train, self.test, self.horizon)
-
-
-def walk_forward(first: int, stop: int, every: int, horizon: int, start: int = 0) -> Iterator[Fold]:
-    """Purged, expanding folds over the test columns first..stop-1, in blocks of `every` columns.
-
-    Each block is predicted by what columns start..block - horizon teach; later columns are purged.
-    """
-    for block in range(first, stop, every):
-        train = np.arange(start, max(start, block - horizon + 1))
-        yield Fold(train, np.arange(block, min(block + every, stop)), horizon)

@@ -49,11 +49,12 @@ def onsets(depth: Floats, threshold: float, quiet: int) -> list[tuple[int, int]]
     inside = depth <= -threshold
     found = []
     for row, flags in enumerate(inside):
-        columns = np.flatnonzero(flags)
-        for previous, column in zip([None, *columns[:-1].tolist()], columns.tolist(), strict=True):
+        previous = None
+        for column in np.flatnonzero(flags).tolist():
             entered = column > 0 and depth[row, column - 1] > -threshold
             if entered and (previous is None or column - previous > quiet):
-                found.append((row, int(column)))
+                found.append((row, column))
+            previous = column
     return found
 
 

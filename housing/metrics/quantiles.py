@@ -62,7 +62,9 @@ def seasonal_naive_scale(price: Floats, season: int) -> Floats:
     return np.where(enough, np.where(known, change, 0.0).sum(1) / np.maximum(known.sum(1), 1), np.nan)
 
 
-def score_cells(price: Floats, origins: Sequence[int], values: Values, levels: Sequence[float], season: int) -> Cells:
+def score_cells(
+    price: Floats, origins: Sequence[int] | npt.NDArray[np.int64], values: Values, levels: Sequence[float], season: int
+) -> Cells:
     """Score log-price quantiles (O, N, H, Q) against prices (N, T) that were observed after each origin.
 
     Quantiles are sorted first, as any reader of them would. Periods beyond the panel are not scored.
