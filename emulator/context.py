@@ -34,6 +34,8 @@ class Context:
         What runs in place of each container image.
     wait_scale
         Factor on the waits that only imitate the service (retry back-off, Spot restart); 0 in tests.
+    stop_grace_seconds
+        How long a job that is told to stop may take between SIGTERM and SIGKILL.
     """
 
     store: Store
@@ -43,6 +45,7 @@ class Context:
     endpoint_url: str
     images: Images
     wait_scale: float = 1.0
+    stop_grace_seconds: float = 120.0
     _parts: dict[type[Any], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 

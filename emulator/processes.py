@@ -10,7 +10,8 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,10 @@ class RunningProcess:
         except subprocess.TimeoutExpired:
             return None
 
+    def when_done(self, tell: Callable[[int], object]) -> None:
+        """Call `tell(exit status)` from a thread of its own once the command has ended."""
+        threading.Thread(target=lambda: tell(self._popen.wait()), name=f"wait-{self.pid}", daemon=True).start()
+
     def terminate(self) -> None:
         """Ask the command to end: SIGTERM to its process group."""
         self._signal(signal.SIGTERM)
@@ -67,8 +72,9 @@ class RunningProcess:
         return int(self._popen.returncode)
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, number)
+        if self._popen.returncode is None:  # once collected, its id may be another's
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, number)
 
 
 class Processes:

@@ -1,0 +1,1 @@
+"""The control plane `sagemaker`: one module per kind of resource."""

@@ -1,0 +1,123 @@
+"""CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob, DeleteTrainingJob."""
+
+import time
+from typing import Any
+
+from emulator.context import Context
+from emulator.control.tags import set_tags
+from emulator.errors import in_use, invalid
+from emulator.jobs.failure import RESTARTED
+from emulator.jobs.manager import Jobs
+from emulator.jobs.secondary import end, enter
+from emulator.jobs.training import KIND, run_training
+from emulator.listing import Listing
+from emulator.operations import at_start, operation
+from emulator.store import RecordExistsError
+
+_RUNNING = ("InProgress", "Stopping")
+_LISTING = Listing(
+    "TrainingJobSummaries",
+    {"Name": "TrainingJobName", "CreationTime": "CreationTime", "LastModifiedTime": "LastModifiedTime", "Status": "TrainingJobStatus"},
+)
+
+
+@operation("sagemaker", "CreateTrainingJob")
+def create_training_job(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Record a training job and start it."""
+    name = request["TrainingJobName"]
+    _check(request)
+    arn, now = context.arn(f"training-job/{name}"), time.time()
+    record = {key: value for key, value in request.items() if key != "Tags"} | {
+        "TrainingJobArn": arn,
+        "TrainingJobStatus": "InProgress",
+        "CreationTime": now,
+        "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
+        "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
+        "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
+    }
+    try:
+        context.store.add(KIND, name, record | enter({}, "Starting"))
+    except RecordExistsError:
+        raise in_use(f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})") from None
+    set_tags(context, arn, request.get("Tags", []))
+    context.part(Jobs).start(KIND, name, run_training)
+    return {"TrainingJobArn": arn}
+
+
+def _check(request: dict[str, Any]) -> None:
+    """Refuse what the service refuses beyond its model."""
+    stopping, resources = request.get("StoppingCondition", {}), request.get("ResourceConfig", {})
+    if "InstanceType" not in resources or "InstanceCount" not in resources:
+        raise invalid("ResourceConfig needs InstanceType and InstanceCount: instance groups and preferences are not run by this emulator")
+    wait = stopping.get("MaxWaitTimeInSeconds")
+    if request.get("EnableManagedSpotTraining"):
+        if wait is None:
+            raise invalid("Invalid MaxWaitTimeInSeconds. It must be present when EnableManagedSpotTraining is set to true")
+        if wait < stopping.get("MaxRuntimeInSeconds", 86400):
+            raise invalid("Invalid MaxWaitTimeInSeconds. It must be greater than or equal to MaxRuntimeInSeconds")
+    elif wait is not None:
+        raise invalid("MaxWaitTimeInSeconds above 0 is not supported when EnableManagedSpotTraining is set to false")
+    modes = [
+        request["AlgorithmSpecification"]["TrainingInputMode"],
+        *(item.get("InputMode") for item in request.get("InputDataConfig", [])),
+    ]
+    if "Pipe" in modes:
+        raise invalid("TrainingInputMode Pipe is not run by this emulator: use File or FastFile")
+
+
+def training_job(context: Context, name: str) -> dict[str, Any]:
+    """The record of a training job.
+
+    Raises
+    ------
+    ApiError
+        When there is none.
+    """
+    record = context.store.get(KIND, name)
+    if record is None:
+        raise invalid("Requested resource not found.")
+    return record
+
+
+@operation("sagemaker", "DescribeTrainingJob")
+def describe_training_job(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """All that is known of a training job."""
+    return training_job(context, request["TrainingJobName"])
+
+
+@operation("sagemaker", "ListTrainingJobs")
+def list_training_jobs(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Training jobs by name, time and status."""
+    return _LISTING.answer(context.store.list(KIND), request)
+
+
+@operation("sagemaker", "StopTrainingJob")
+def stop_training_job(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """SIGTERM to the job, SIGKILL after the grace."""
+    record = training_job(context, request["TrainingJobName"])
+    if record["TrainingJobStatus"] not in _RUNNING:
+        raise invalid(f"The request was rejected because the training job is in status {record['TrainingJobStatus']}.")
+    stopping = {"TrainingJobStatus": "Stopping"}
+    context.store.update(
+        KIND, record["TrainingJobName"], lambda now: enter(now, "Stopping") | stopping, {"TrainingJobStatus": "InProgress"}
+    )
+    context.part(Jobs).stop(KIND, record["TrainingJobName"])
+    return {}
+
+
+@operation("sagemaker", "DeleteTrainingJob")
+def delete_training_job(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Forget a training job that has ended."""
+    record = training_job(context, request["TrainingJobName"])
+    if record["TrainingJobStatus"] in _RUNNING:
+        raise in_use(f"Training job {record['TrainingJobArn']} is in status {record['TrainingJobStatus']}: stop it first")
+    context.store.delete(KIND, record["TrainingJobName"])
+    return {}
+
+
+@at_start
+def fail_interrupted(context: Context) -> None:
+    """Jobs that ran when the emulator ended have failed."""
+    for record in context.store.list(KIND, where=lambda record: record["TrainingJobStatus"] in _RUNNING):
+        ended = {"TrainingJobStatus": "Failed", "FailureReason": RESTARTED, "TrainingEndTime": time.time()}
+        context.store.update(KIND, record["TrainingJobName"], end(record, "Failed", RESTARTED) | ended)

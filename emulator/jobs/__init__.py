@@ -1,0 +1,1 @@
+"""Jobs as real processes under the `/opt/ml` contract."""

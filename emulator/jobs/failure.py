@@ -1,0 +1,41 @@
+"""Why a job failed, in the service's words: the kind of error, then what is known."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emulator.archives import ArchiveError
+from emulator.containers import ContainerError
+from emulator.errors import EmulatorError
+from emulator.jobs.layout import LayoutError
+from emulator.logs import last_line
+from emulator.s3 import ObjectError
+
+LIMIT = 1024
+RESTARTED = "InternalServerError: the emulator ended while this job ran. Start the job again."
+
+
+class JobError(Exception):
+    """The end of a job that failed; the text is its FailureReason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason[:LIMIT])
+
+
+def algorithm_error(message: str, status: int, log: Path) -> JobError:
+    """A container that ended badly: its own message, else the last line that it wrote."""
+    signal = f" (killed by signal {-status})" if status < 0 else ""
+    said = message or last_line(log) or "See job logs for more information"
+    tail = f", exit code: {128 - status if status < 0 else status}{signal}"
+    return JobError(f"AlgorithmError: {said[: LIMIT - len(tail) - 20]}{tail}")
+
+
+@contextmanager
+def client_errors() -> Iterator[None]:
+    """Whatever a request can get wrong about its data or image becomes a `JobError` of kind ClientError."""
+    try:
+        yield
+    except (ObjectError, ArchiveError, ContainerError, LayoutError, EmulatorError) as error:
+        raise JobError(f"ClientError: {error}") from error
+    except OSError as error:
+        raise JobError(f"InternalServerError: {error}") from error
