@@ -15,8 +15,8 @@ def _bucket(known: dict[str, Any]) -> str:
     return f"housing-{known['account_id']}-{known['region']}"
 
 
-def _role(known: dict[str, Any]) -> str:
-    return f"arn:aws:iam::{known['account_id']}:role/housing-sagemaker"
+def _role(name: str, known: dict[str, Any]) -> str:
+    return f"arn:aws:iam::{known['account_id']}:role/{name}"
 
 
 def _image(tag: str, known: dict[str, Any]) -> str:
@@ -33,10 +33,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HOUSING_", frozen=True, extra="ignore", populate_by_name=True)
 
     # Where
-    region: str = Field("us-east-1", validation_alias=AliasChoices("HOUSING_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"))
-    account_id: str = Field("123456789012", pattern=r"^\d{12}$")
+    region: str = Field(default="us-east-1", validation_alias=AliasChoices("HOUSING_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"))
+    account_id: str = Field(default="123456789012", pattern=r"^\d{12}$")
     bucket: str = Field(default_factory=_bucket)
-    role_arn: str = Field(default_factory=_role)
+    role_arn: str = Field(default_factory=lambda known: _role("housing-sagemaker", known))
+    function_role_arn: str = Field(default_factory=lambda known: _role("housing-lambda", known))
+    function_layers: tuple[str, ...] = ()
     image_uri: str = Field(default_factory=lambda known: _image("train", known))
     serving_image_uri: str = Field(default_factory=lambda known: _image("serve", known))
     kms_key_id: str | None = None
@@ -60,7 +62,7 @@ class Settings(BaseSettings):
     max_run_seconds: PositiveInt = 4 * 3600
     max_wait_seconds: PositiveInt = 8 * 3600
     parallel_steps: PositiveInt = 4
-    cache_expiry: str = Field("P30D", pattern=r"^P")
+    cache_expiry: str = Field(default="P30D", pattern=r"^P")
 
     # What is trained: one Train step per name, each with the members that it fits
     train_steps: dict[str, tuple[str, ...]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from pipelines.settings import Settings
 from pipelines.validate import walk
 
 
-def step(definition: dict[str, Any], name: str) -> dict[str, Any]:
+def step(definition: dict[str, Any], name: str) -> Mapping[str, Any]:
     return next(step for step in walk(definition["Steps"]) if step["Name"] == name)
 
 

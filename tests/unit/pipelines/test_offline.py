@@ -41,7 +41,7 @@ def test_the_environment_is_as_before_after_a_build() -> None:
 
 
 def test_the_defaults_file_fits_the_schema_of_the_sdk_and_opts_out() -> None:
-    import jsonschema
+    import jsonschema  # type: ignore[import-untyped]
     from sagemaker.core.config.config_schema import SAGEMAKER_PYTHON_SDK_CONFIG_SCHEMA
 
     defaults = yaml.safe_load(DEFAULTS_FILE.read_text())

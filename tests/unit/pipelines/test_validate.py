@@ -12,9 +12,8 @@ from pipelines import shapes, validate
 from pipelines.errors import DefinitionError
 
 
-def step(definition: dict[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(step for step in validate.walk(definition["Steps"]) if step["Name"] == name)  # type: ignore[assignment]
-    return found
+def step(definition: dict[str, Any], name: str) -> Any:
+    return next(step for step in validate.walk(definition["Steps"]) if step["Name"] == name)
 
 
 def test_the_exported_definition_has_no_fault(definition: dict[str, Any]) -> None:
@@ -116,6 +115,7 @@ def test_something_that_is_no_definition_is_refused() -> None:
 )
 def test_whatever_botocore_refuses_is_refused_here(request_: dict[str, Any]) -> None:
     shape = get_session().get_service_model("sagemaker").operation_model("CreateModel").input_shape
+    assert shape is not None
     if ParamValidator().validate(request_, shape).has_errors():
         assert list(shapes.problems(request_, shape))
     else:

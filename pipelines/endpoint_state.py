@@ -1,0 +1,86 @@
+"""What an endpoint is doing: wait until it settles, tell a rollback from a success, remove what it no longer uses."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipelines.aws import is_absent
+from pipelines.errors import DeploymentError
+from pipelines.polling import pauses
+
+SETTLED = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
+
+Endpoint = dict[str, Any]
+
+
+def describe(sagemaker: Any, name: str) -> Endpoint | None:
+    """The endpoint as the service describes it, None when it does not exist."""
+    try:
+        found: Endpoint = sagemaker.describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        if is_absent(error):
+            return None
+        raise
+    return found
+
+
+def settled(sagemaker: Any, name: str, waiting: Callable[[str], None] | None = None) -> Endpoint | None:
+    """Wait while the endpoint is being created, updated or deleted, and return what it came to."""
+    current = describe(sagemaker, name)
+    for pause in pauses():
+        if current is None or current["EndpointStatus"] in SETTLED:
+            break
+        if waiting:
+            waiting(current["EndpointStatus"])
+        time.sleep(pause)
+        current = describe(sagemaker, name)
+    return current
+
+
+def delete_endpoint(sagemaker: Any, name: str) -> None:
+    """Delete the endpoint and return when it is gone."""
+    sagemaker.delete_endpoint(EndpointName=name)
+    for pause in pauses():
+        if describe(sagemaker, name) is None:
+            return
+        time.sleep(pause)
+
+
+def require_in_service(endpoint: Endpoint | None, config_name: str, name: str) -> None:
+    """DeploymentError unless the endpoint serves the configuration that was asked for.
+
+    An update that was rolled back ends in service too, with the old configuration: only the name tells.
+    """
+    if endpoint is None:
+        raise DeploymentError(f"endpoint {name}: it was deleted while it was deployed; run `housing deploy` again")
+    if endpoint["EndpointStatus"] != "InService":
+        reason = endpoint.get("FailureReason", "no reason given")
+        raise DeploymentError(f"endpoint {name}: {endpoint['EndpointStatus']}: {reason}")
+    if endpoint["EndpointConfigName"] != config_name:
+        reason = endpoint.get("FailureReason", "an alarm fired or the new model did not answer")
+        raise DeploymentError(f"endpoint {name}: rolled back to {endpoint['EndpointConfigName']}: {reason}")
+
+
+def delete_orphans(sagemaker: Any, endpoint_name: str, keep: str = "") -> None:
+    """Delete the configurations and models that were made for this endpoint, except the configuration `keep` and its models."""
+    ours = re.compile(re.escape(endpoint_name) + r"-[0-9a-f]{12}")
+    kept_models: set[str] = set()
+    if keep:
+        variants = sagemaker.describe_endpoint_config(EndpointConfigName=keep)["ProductionVariants"]
+        kept_models = {variant["ModelName"] for variant in variants}
+    for name in _names(sagemaker, "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", endpoint_name):
+        if ours.fullmatch(name) and name != keep:
+            sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    for name in _names(sagemaker, "list_models", "Models", "ModelName", endpoint_name):
+        if ours.fullmatch(name) and name not in kept_models:
+            sagemaker.delete_model(ModelName=name)
+
+
+def _names(sagemaker: Any, operation: str, listing: str, key: str, contains: str) -> list[str]:
+    pages = sagemaker.get_paginator(operation).paginate(NameContains=contains)
+    return [item[key] for page in pages for item in page[listing]]

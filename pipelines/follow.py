@@ -1,0 +1,34 @@
+"""Follows an execution to its end. Ending the client leaves the execution running."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from pipelines import logs, snapshot
+from pipelines.errors import ExecutionError
+from pipelines.polling import pauses
+from pipelines.settings import Settings
+from pipelines.snapshot import Snapshot
+
+
+def follow(execution_arn: str, settings: Settings) -> Iterator[Snapshot]:
+    """Snapshots until the execution has finished, the last one included; the pause between them grows to five seconds."""
+    for pause in pauses(first_seconds=0.5, last_seconds=5.0, growth=1.15):
+        current = snapshot.take(execution_arn, settings)
+        yield current
+        if current.finished:
+            return
+        time.sleep(pause)
+
+
+def require_success(final: Snapshot, settings: Settings) -> None:
+    """ExecutionError with the step, its reason and its last log line, unless the execution succeeded."""
+    if final.status == "Succeeded":
+        return
+    failed = next((step for step in final.steps if step.status == "Failed"), None)
+    if failed is None:
+        raise ExecutionError(f"execution {final.status.lower()}: {final.reason or 'it was stopped; start it again with `housing run`'}")
+    line = logs.last_line(failed.job_kind, failed.job_name, settings)
+    tail = f" Last log line: {line}" if line and line not in failed.reason else ""
+    raise ExecutionError(f"{failed.name} failed: {failed.reason or final.reason}{tail}")

@@ -1,0 +1,88 @@
+"""The model registry: find packages, approve or reject them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from pipelines.aws import client, is_absent
+from pipelines.errors import RegistryError
+from pipelines.settings import Settings
+
+Status = Literal["PendingManualApproval", "Approved", "Rejected"]
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """One version of the model.
+
+    Attributes
+    ----------
+    arn, version, status : as the registry gives them.
+    container : image, ModelDataUrl and whatever else runs the model.
+    metadata : content key and source of the data.
+    """
+
+    arn: str
+    version: int
+    status: str
+    container: dict[str, Any]
+    metadata: dict[str, str]
+
+
+def packages(settings: Settings, status: Status | None = None) -> list[ModelPackage]:
+    """The packages of the group, newest first; empty when the group does not exist."""
+    sagemaker = client("sagemaker", settings)
+    only = {"ModelApprovalStatus": status} if status else {}
+    try:
+        pages = sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=settings.model_package_group, SortBy="CreationTime", SortOrder="Descending", **only
+        )
+        arns = [summary["ModelPackageArn"] for page in pages for summary in page["ModelPackageSummaryList"]]
+    except ClientError as error:
+        if is_absent(error):
+            return []
+        raise
+    return [describe(arn, settings) for arn in arns]
+
+
+def describe(arn: str, settings: Settings) -> ModelPackage:
+    """The package of that ARN."""
+    facts = client("sagemaker", settings).describe_model_package(ModelPackageName=arn)
+    return ModelPackage(
+        arn=facts["ModelPackageArn"],
+        version=int(facts.get("ModelPackageVersion", 0)),
+        status=facts.get("ModelApprovalStatus", ""),
+        container=facts["InferenceSpecification"]["Containers"][0],
+        metadata=facts.get("CustomerMetadataProperties", {}),
+    )
+
+
+def newest(settings: Settings, status: Status | None = None) -> ModelPackage:
+    """The newest package with that status; RegistryError with the next command when there is none."""
+    found = packages(settings, status)
+    if found:
+        return found[0]
+    kind, remedy = {
+        "PendingManualApproval": ("waits for approval", "run `housing run` first"),
+        "Approved": ("is approved", "run `housing approve` first"),
+        "Rejected": ("is rejected", "nothing to do"),
+    }.get(status or "", ("exists", "run `housing run` first"))
+    raise RegistryError(f"model package group {settings.model_package_group}: no package {kind}; {remedy}")
+
+
+def approve(arn: str, reason: str, settings: Settings) -> None:
+    """Allow the package to be deployed."""
+    _decide(arn, "Approved", reason, settings)
+
+
+def reject(arn: str, reason: str, settings: Settings) -> None:
+    """Refuse the package."""
+    _decide(arn, "Rejected", reason, settings)
+
+
+def _decide(arn: str, status: Status, reason: str, settings: Settings) -> None:
+    why = {"ApprovalDescription": reason} if reason else {}
+    client("sagemaker", settings).update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status, **why)
