@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 
 from housing.atomic import write_atomically
-from housing.backtest import MINIMUM_YEARS
 from housing.errors import DataError
 from housing.panel import Panel
 from housing.splits import rolling_origins
+from housing.study import plan_origins
 
 FILE = "plan.json"
 ORIGINS_PER_YEAR = 2
-WARM_UP_YEARS = 6
-"""Origins before the first scored one: the combination learns its weights and its calibration from them."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +29,13 @@ class Plan:
 
     @classmethod
     def make(cls, panel: Panel, horizon: int, scored: int) -> Plan:
-        """`scored` origins half a year apart up to the last whose future was observed, after up to six years of others.
+        """`scored` origins half a year apart up to the last whose future was observed, and the warm-up that they need.
 
-        Errors: SettingsError when the panel has no room for the scored ones.
+        Errors: SettingsError when the panel has no room for them.
         """
-        every = panel.season // ORIGINS_PER_YEAR
-        last = rolling_origins(panel, horizon, every, count=scored)
-        first = max(MINIMUM_YEARS * panel.season + horizon - 1, last[0] - WARM_UP_YEARS * panel.season)
-        columns = [*range(last[0] - every, first - 1, -every)][::-1] + last
-        months = [str(panel.dates[column]) for column in columns]
-        return cls(horizon, tuple(months), tuple(months[-scored:]))
+        last = rolling_origins(panel, horizon, panel.season // ORIGINS_PER_YEAR, count=scored)
+        columns = plan_origins(panel, last, horizon)
+        return cls(horizon, tuple(str(date) for date in panel.dates[columns]), tuple(str(date) for date in panel.dates[last]))
 
     def columns(self, panel: Panel) -> list[int]:
         """Columns of all origins."""

@@ -1,0 +1,35 @@
+"""Evaluate: score the backtest, decide at the gate, write the record and the report."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from housing.atomic import write_atomically
+from housing.backtest import Backtest
+from housing.evaluation import evaluate as score
+from housing.gate import decide
+from housing.outputs import write_backtest_csv
+from housing.panel import Panel
+from training.contract import Container
+from training.entry import run_job
+from training.facts import read_source_facts
+from training.log import say
+
+
+def evaluate(container: Container) -> None:
+    """`input/{panel,backtest,model}/` to `output/evaluation/`: evaluation.json, report.html, backtest.csv.gz."""
+    source = container.input("panel")
+    panel, facts = Panel.load(source), read_source_facts(source)
+    backtest = Backtest.load(container.input("backtest") / "backtest.npz")
+    evaluation = score(panel, backtest, facts.drawdown)
+    gate = decide(evaluation)
+    output = container.output("evaluation")
+    content = {**evaluation.to_json(), "gate": gate.to_json()}
+    write_atomically(output / "evaluation.json", json.dumps(content, indent=1) + "\n")
+    write_backtest_csv(panel, backtest, output / "backtest.csv.gz")
+    say(gate.reason)
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(evaluate, "processing"))
