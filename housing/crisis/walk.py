@@ -1,0 +1,90 @@
+"""Drawdown probabilities as they would have been given: fitted again at each origin, on what was known then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from housing.backtest import Backtest
+from housing.crisis.head import DrawdownHead
+from housing.crisis.logistic import fit_logistic, sigmoid
+from housing.crisis.signals import growth
+from housing.errors import DataError, SettingsError
+from housing.labels import DrawdownDefinition, drawdown_depth, drawdown_level, onset_labels
+from housing.panel import Floats, Panel
+
+
+def matured_rows(length: int, origin: int, horizon: int) -> slice:
+    """Columns whose label is complete at `origin`: those up to `origin - horizon`. The only way to a training set here.
+
+    SettingsError when the origin is no column of a panel of `length` periods, so that a test fold in the middle of
+    the history, whose training rows would lie after it, can't be asked for.
+    """
+    if not 0 <= origin < length:
+        raise SettingsError(
+            f"origin {origin}: not in a history of {length} periods; folds end at an origin, they are never drawn at random"
+        )
+    return slice(0, max(origin - horizon + 1, 0))
+
+
+def walk_forward(
+    panel: Panel, definition: DrawdownDefinition, backtest: Backtest | None = None, origins: Iterable[int] | None = None
+) -> dict[str, Floats]:
+    """Probabilities at each origin from what was known there: method -> (O, N), NaN where a region is not at risk.
+
+    Methods: `ensemble` (DrawdownHead), `logistic` (depth and growth over a year and a quarter), `climatology` (rate of
+    onsets so far), `rule` (the depth itself: a score to rank by, not a probability).
+    `origins` default to those of the backtest.
+    """
+    if origins is None:
+        if backtest is None:
+            raise SettingsError("origins: none given and no backtest to take them from")
+        origins = (int(o) for o in backtest.origins)
+    rows: dict[str, list[Floats]] = {"ensemble": [], "rule": [], "climatology": [], "logistic": []}
+    for origin in origins:
+        for method, values in _at_origin(panel.until(origin), definition, backtest).items():
+            rows[method].append(values)
+    return {method: np.array(values).reshape(-1, len(panel.regions)) for method, values in rows.items()}
+
+
+def _at_origin(known: Panel, definition: DrawdownDefinition, backtest: Backtest | None) -> dict[str, Floats]:
+    depth, label = drawdown_depth(known, definition), onset_labels(known, definition)
+    now = depth[:, -1]
+    at_risk = np.isfinite(now) & (now > -definition.threshold)
+
+    def masked(values: Any) -> Floats:
+        return np.where(at_risk, values, np.nan)
+
+    past = label[:, matured_rows(label.shape[1], label.shape[1] - 1, definition.horizon)]
+    seen = np.isfinite(past)
+    climate = float(np.mean(past[seen])) if seen.any() else np.nan
+    return {
+        "ensemble": masked(_ours(known, definition, backtest)),
+        "rule": masked(-now),
+        "climatology": masked(climate),
+        "logistic": masked(_reference(known, definition, depth, past)),
+    }
+
+
+def _ours(known: Panel, definition: DrawdownDefinition, backtest: Backtest | None) -> Floats:
+    try:
+        return DrawdownHead().fit(known, definition, backtest).predict(known)
+    except DataError:
+        return np.full(len(known.regions), np.nan)
+
+
+def _reference(known: Panel, definition: DrawdownDefinition, depth: Floats, past: Floats) -> Floats:
+    """The three-variable logistic: depth, growth over a year, growth over a quarter, standardised, ridge 1."""
+    level = np.log(drawdown_level(known, definition))
+    x = np.stack([depth, growth(level, known.season), growth(level, known.season // 4)], axis=-1)
+    complete = np.isfinite(past) & np.isfinite(x[:, : past.shape[1]]).all(-1)
+    if complete.sum() < 2:
+        return np.full(len(depth), np.nan)
+    train, y = x[:, : past.shape[1]][complete], past[complete]
+    centre, spread = train.mean(0), train.std(0) + 1e-9
+    b = fit_logistic(
+        np.column_stack([np.ones(len(y)), (train - centre) / spread]), y, np.ones(len(y)), np.array([1e-6, 1, 1, 1]), np.zeros(4)
+    )
+    return sigmoid(b[0] + (x[:, -1] - centre) / spread @ b[1:])
