@@ -6,10 +6,10 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
+from housing.forecaster import Forecaster
 from housing.panel import MONTHS_PER_PERIOD, Floats, Frequency, Panel
 from inference.contract import (
     DEFAULT_LEVELS,
@@ -34,17 +34,8 @@ _SIMILAR_AMONG = 5000
 """Looking for a similar name takes time in proportion to the names: beyond this many none is suggested."""
 
 
-class Known(Protocol):
-    """What resolving an input needs to know of the model."""
-
-    regions: tuple[str, ...]
-    frequency: Frequency
-    horizon: int
-    last_date: np.datetime64
-
-
 @dataclass(frozen=True)
-class Settings:
+class Wanted:
     """The checked parameters of a request: `threshold` is None for the model's own drawdown definition."""
 
     horizon: int
@@ -62,7 +53,7 @@ class Series:
     threshold: float | None = None
 
 
-def settings_of(parameters: Parameters, model: Known) -> Settings:
+def wanted_of(parameters: Parameters, model: Forecaster) -> Wanted:
     """The parameters, checked against what the model can do; RequestError names the field."""
     horizon = min(model.horizon, 12 // MONTHS_PER_PERIOD[model.frequency])
     if parameters.prediction_length is not None:
@@ -80,10 +71,10 @@ def settings_of(parameters: Parameters, model: Known) -> Settings:
     threshold = parameters.drawdown_threshold
     if threshold is not None and not 0 < threshold < 1:
         raise invalid("parameters.drawdown_threshold", f"{threshold:g}: must be between 0 and 1; 0.05 means 5%")
-    return Settings(horizon, tuple(sorted(levels)), threshold)
+    return Wanted(horizon, tuple(sorted(levels)), threshold)
 
 
-def resolve(item: Input, index: int, settings: Settings, model: Known, known: Mapping[str, int]) -> int | Series:
+def resolve(item: Input, index: int, wanted: Wanted, model: Forecaster, known: Mapping[str, int]) -> int | Series:
     """Row of a known region, or the unseen series; RequestError names the field and the input."""
     where = f"inputs[{index}]"
     if item.target is None:
@@ -96,9 +87,9 @@ def resolve(item: Input, index: int, settings: Settings, model: Known, known: Ma
     for name, values in item.future_covariates.items():
         if name not in item.past_covariates:
             raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: not among past_covariates; give its past too")
-        if len(values) != settings.horizon:
-            raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: {len(values)} values; prediction_length is {settings.horizon}")
-    return Series(end, price, _covariates(item, where, len(price)), settings.threshold)
+        if len(values) != wanted.horizon:
+            raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: {len(values)} values; prediction_length is {wanted.horizon}")
+    return Series(end, price, _covariates(item, where, len(price)), wanted.threshold)
 
 
 def panel_of(series: Sequence[Series], template: Panel) -> Panel:
@@ -134,7 +125,7 @@ def panel_of(series: Sequence[Series], template: Panel) -> Panel:
     return panel.until(length - 1)
 
 
-def _known_row(item: Input, where: str, model: Known, known: Mapping[str, int]) -> int:
+def _known_row(item: Input, where: str, model: Forecaster, known: Mapping[str, int]) -> int:
     if item.item_id is None:
         raise invalid(where, "has neither target nor item_id; give prices, or the name of a region that the model knows")
     for name in ("start", "past_covariates", "future_covariates"):

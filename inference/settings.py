@@ -37,7 +37,7 @@ class Settings:
     max_batch_rows: int = 512
     max_queue_rows: int = 8192
     deadline_seconds: float = 50.0
-    drain_seconds: float = 0.0
+    drain_seconds: float = 0.5
     failure_seconds: float = 2.0
 
     @classmethod

@@ -1,0 +1,124 @@
+"""The model behind the server: known regions from memory, unseen series in batches."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from housing.forecaster import Forecaster, interpolate_levels
+from housing.panel import Floats
+from inference.contract import Request
+from inference.numbers import six_digits
+from inference.prediction import Prediction, probability
+from inference.series import Series, Wanted, panel_of, resolve, wanted_of
+
+CACHED_PREDICTIONS = 20_000
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What the model says of one unseen series: `values` (H, 9) at the stored levels, price units; the first forecast month."""
+
+    values: Floats
+    start: np.datetime64
+    drawdown: float
+
+
+Work = tuple[Wanted, list[int | Series]]
+"""A checked request: what is wanted, and a row of the known regions or an unseen series per input."""
+
+
+class Model:
+    """A loaded artifact, ready to answer.
+
+    Attributes
+    ----------
+    load_seconds : what loading and the warm-up took.
+    series_seconds : what one unseen series took in the warm-up.
+    """
+
+    def __init__(self, forecaster: Forecaster) -> None:
+        self.forecaster = forecaster
+        self.version = forecaster.model_version
+        self.load_seconds = 0.0
+        self.series_seconds = 0.0
+        self._rows = {name: row for row, name in enumerate(forecaster.regions)}
+        self._known = forecaster.forecast_known(forecaster.regions)
+        self._drawdown: dict[float | None, Floats] = {None: self._known.drawdown_probability}
+        self._predictions: OrderedDict[tuple[int, Wanted], Prediction] = OrderedDict()
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Verify, load and warm up; a housing error says what is wrong with the artifact."""
+        started = time.perf_counter()
+        model = cls(Forecaster.load(folder))
+        model.warm_up()
+        model.load_seconds = time.perf_counter() - started
+        return model
+
+    def warm_up(self) -> None:
+        """Answer one unseen series twice: the first call pays for what the libraries set up."""
+        forecaster = self.forecaster
+        row = int(np.argmax(np.isfinite(forecaster.panel.price).sum(axis=1)))
+        series = Series(forecaster.last_date, forecaster.panel.price[row])
+        self.predict([series])
+        started = time.perf_counter()
+        self.predict([series])
+        self.series_seconds = time.perf_counter() - started
+
+    def resolve(self, request: Request) -> Work:
+        """What the request wants, and a known row or an unseen series per input; RequestError names the field."""
+        wanted = wanted_of(request.parameters, self.forecaster)
+        return wanted, [resolve(item, index, wanted, self.forecaster, self._rows) for index, item in enumerate(request.inputs)]
+
+    def predict(self, series: Sequence[Series]) -> list[Outlook]:
+        """One outlook per series, over the full horizon. A series gets the same answer whatever else is asked with it."""
+        groups: dict[tuple[np.datetime64, float | None], list[int]] = {}
+        for position, one in enumerate(series):
+            groups.setdefault((one.end, one.threshold), []).append(position)
+        answers: dict[int, Outlook] = {}
+        for (_, threshold), positions in groups.items():
+            panel = panel_of([series[position] for position in positions], self.forecaster.panel)
+            forecast = self.forecaster.forecast_panel(panel, threshold=threshold)
+            for row, position in enumerate(positions):
+                answers[position] = Outlook(forecast.values[row], forecast.dates[0], float(forecast.drawdown_probability[row]))
+        return [answers[position] for position in range(len(series))]
+
+    def known(self, row: int, wanted: Wanted) -> Prediction:
+        """The prediction of a known region, kept in memory."""
+        key = (row, wanted)
+        if key in self._predictions:
+            self._predictions.move_to_end(key)
+            return self._predictions[key]
+        outlook = Outlook(self._known.values[row], self._known.dates[0], float(self._known_drawdown(wanted.threshold)[row]))
+        made = self.render(outlook, wanted, self.forecaster.regions[row], with_start=True)
+        self._predictions[key] = made
+        if len(self._predictions) > CACHED_PREDICTIONS:
+            self._predictions.popitem(last=False)
+        return made
+
+    def render(self, outlook: Outlook, wanted: Wanted, item_id: str | None, *, with_start: bool) -> Prediction:
+        """An outlook as the contract writes it."""
+        rounded = six_digits(interpolate_levels(outlook.values[: wanted.horizon], (0.5, *wanted.levels)))
+        return Prediction(
+            item_id=item_id,
+            start=f"{outlook.start}-01" if with_start else None,
+            levels=wanted.levels,
+            mean=rounded[:, 0],
+            values=rounded[:, 1:],
+            drawdown_probability=probability(outlook.drawdown),
+            model_version=self.version,
+        )
+
+    def _known_drawdown(self, threshold: float | None) -> Floats:
+        """Drawdown probabilities of all known regions at a threshold; the last few thresholds are kept."""
+        if threshold not in self._drawdown:
+            if len(self._drawdown) > 16:
+                self._drawdown = {None: self._drawdown[None]}
+            self._drawdown[threshold] = self.forecaster.drawdown_known(threshold)
+        return self._drawdown[threshold]

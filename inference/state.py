@@ -1,0 +1,68 @@
+"""The life of a server: loading, ready, draining; or failed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Literal
+
+from inference.batcher import Batcher
+from inference.model import Model, Outlook
+from inference.series import Series
+from inference.settings import Settings
+from inference.telemetry import Telemetry
+
+Phase = Literal["loading", "ready", "draining", "failed"]
+
+
+@dataclass
+class State:
+    """What the routes share. `reason` says why the phase is `failed`."""
+
+    settings: Settings
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    phase: Phase = "loading"
+    reason: str = ""
+    model: Model | None = None
+    batcher: Batcher[Series, Outlook] | None = None
+
+    def ready(self, model: Model) -> None:
+        """From now on the model answers. To be called on the event loop."""
+        self.model = model
+        self.batcher = Batcher(
+            model.predict,
+            max_rows=self.settings.max_batch_rows,
+            max_queue_rows=self.settings.max_queue_rows,
+            deadline_seconds=self.settings.deadline_seconds,
+            on_batch=self.telemetry.batch,
+            expected_seconds=model.series_seconds,
+        )
+        self.telemetry.loaded(model)
+        if self.phase == "loading":
+            self.phase = "ready"
+
+    def health(self) -> tuple[bool, str]:
+        """Whether the server takes work, and if not, why not: one line."""
+        if self.phase == "ready":
+            alive = self.batcher is not None and self.batcher.healthy
+            return (True, "ready") if alive else (False, "the prediction thread has ended; restart the container")
+        return False, {"loading": "the model is being loaded", "draining": "shutting down", "failed": self.reason}[self.phase]
+
+    async def load(self) -> None:
+        """Load the model in a thread, so that /ping answers meanwhile. Any failure becomes the phase `failed` with its reason."""
+        try:
+            model = await asyncio.to_thread(Model.load, self.settings.model_folder)
+        except Exception as error:
+            self.phase, self.reason = "failed", f"the model cannot be loaded: {' '.join(str(error).split()) or type(error).__name__}"
+            self.telemetry.log.error(self.reason, exc_info=_bug(error))
+        else:
+            self.ready(model)
+            facts = {"model_version": model.version, "load_seconds": round(model.load_seconds, 3)}
+            self.telemetry.log.info("ready", extra={"facts": facts})
+
+
+def _bug(error: Exception) -> Exception | None:
+    """The error when its traceback is worth reading: an expected one says everything in its message."""
+    from housing.errors import HousingError
+
+    return None if isinstance(error, HousingError) else error

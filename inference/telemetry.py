@@ -1,0 +1,100 @@
+"""What the server says of itself: Prometheus metrics and one JSON object per log line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from inference.batcher import BatchReport
+
+if TYPE_CHECKING:
+    from inference.model import Model
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Telemetry:
+    """The metrics of one server, in a registry of its own, and its log."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.log = _json_log()
+        registry = self.registry
+        self._requests = Counter("housing_requests", "Requests by route and status", ["route", "status"], registry=registry)
+        self._errors = Counter("housing_errors", "Error bodies by code", ["code"], registry=registry)
+        self._latency = Histogram("housing_request_seconds", "Time to the answer", ["route"], buckets=_SECONDS, registry=registry)
+        self._in_flight = Gauge("housing_requests_in_flight", "Requests being answered", registry=registry)
+        self._batch_rows = Histogram("housing_batch_rows", "Unseen series in one model call", buckets=_ROWS, registry=registry)
+        self._predict = Histogram("housing_predict_seconds", "Time of one model call", buckets=_SECONDS, registry=registry)
+        self._wait = Histogram("housing_queue_wait_seconds", "Wait of a batch's oldest request", buckets=_SECONDS, registry=registry)
+        self._load = Gauge("housing_model_load_seconds", "Time to load and warm up", registry=registry)
+        self._info = Gauge("housing_model_info", "The loaded model", ["model_version"], registry=registry)
+        self.queued_rows = Gauge("housing_queue_rows", "Series that wait", registry=registry)
+        self._children: dict[tuple[str, int], Counter] = {}
+        self._latencies: dict[str, Histogram] = {}
+
+    def started(self) -> float:
+        """A request came in; the value goes to `finished`."""
+        self._in_flight.inc()
+        return time.perf_counter()
+
+    def finished(self, route: str, status: int, started: float, code: str | None = None) -> None:
+        """A request was answered, with an error `code` or without."""
+        self._in_flight.dec()
+        key = (route, status)
+        if key not in self._children:
+            self._children[key] = self._requests.labels(route, str(status))
+        if route not in self._latencies:
+            self._latencies[route] = self._latency.labels(route)
+        self._children[key].inc()
+        self._latencies[route].observe(time.perf_counter() - started)
+        if code is not None:
+            self._errors.labels(code).inc()
+
+    def batch(self, report: BatchReport) -> None:
+        """A batch was predicted."""
+        self._batch_rows.observe(report.rows)
+        self._predict.observe(report.predict_seconds)
+        self._wait.observe(report.wait_seconds)
+
+    def loaded(self, model: Model) -> None:
+        """The model answers from now on."""
+        self._load.set(model.load_seconds)
+        self._info.labels(model.version).set(1)
+
+    def exposition(self) -> bytes:
+        """The metrics in the Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+class _JsonFormatter(logging.Formatter):
+    """`{"time", "level", "message", ...facts}` on one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        content = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        content |= getattr(record, "facts", {})
+        if record.exc_info:
+            content["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(content)
+
+
+def _json_log() -> logging.Logger:
+    log = logging.getLogger("inference")
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(_JsonFormatter())
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+    return log
