@@ -1,0 +1,1 @@
+"""The functions in front of the system: one `handler.py` each."""

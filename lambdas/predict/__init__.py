@@ -1,0 +1,1 @@
+"""`housing-predict`: a forecast through API Gateway or by direct invocation."""

@@ -1,0 +1,28 @@
+"""Errors that become an answer of the contract: `{"error": {"code", "field", "message"}}`."""
+
+from __future__ import annotations
+
+import json
+
+
+class ApiError(Exception):
+    """An expected failure.
+
+    Attributes
+    ----------
+    status : HTTP status of the answer.
+    code : stable name for programs.
+    message : one line for people.
+    retry_after_seconds : when trying again makes sense, or None.
+    """
+
+    def __init__(self, status: int, code: str, message: str, retry_after_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def body(self) -> bytes:
+        return json.dumps({"error": {"code": self.code, "field": "", "message": self.message}}).encode()
