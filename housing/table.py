@@ -179,7 +179,7 @@ def _numbers(frame: pd.DataFrame, name: str) -> Floats:
     values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero((np.isnan(values) & frame[name].notna().to_numpy()) | np.isinf(values))
     if len(bad):
-        raise DataError(f"{name}: row {bad[0] + 1} is {frame[name].iloc[bad[0]]!r}, not a finite number; correct it or leave it empty")
+        raise DataError(f"{name}: row {bad[0] + 1} is {str(frame[name].iloc[bad[0]])!r}, not a finite number; correct it or leave it empty")
     return values
 
 

@@ -1,0 +1,116 @@
+"""A candidate is promoted when it beats the baselines and is not worse than the approved model."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from housing.errors import DataError
+from housing.evaluation import Evaluation, MemberScore, MethodScore, OnsetScore, OriginSums, PathScore
+from housing.evaluation.result import AlarmScore
+from housing.gate import Limits, decide
+from housing.labels import DrawdownDefinition
+from housing.metrics import Interval
+
+
+def member(name: str, loss: float, coverage: float = 0.8) -> MemberScore:
+    score = PathScore("all", 100, loss, loss, loss, coverage, 0.2)
+    interval = Interval(loss, loss - 0.1, loss + 0.1)
+    return MemberScore(name, name != "ensemble", score, interval, interval, 0.05, (), (), (), score, score)
+
+
+def method(skill: tuple[float, float, float] = (0.2, 0.1, 0.3), error: float = 0.02) -> MethodScore:
+    overall = OnsetScore("all", 200, 20, 0.1, 0.08, skill[0], 0.8, 0.4, 0.3, error)
+    return MethodScore("ensemble", False, overall, Interval(*skill), (), (), AlarmScore(0.25, 3, 2, 6.0, 1, 0.1))
+
+
+def evaluation(
+    losses: list[float] | None = None, *, loss: float = 0.6, coverage: float = 0.8, methods: tuple[MethodScore, ...] = (method(),)
+) -> Evaluation:
+    series = losses or [0.6] * 12
+    origins = tuple(str(np.datetime64("2010-01", "M") + 6 * i) for i in range(len(series)))
+    sums = tuple(OriginSums(date, x * 40, 40, coverage * 400, 400, 3.0, 30) for date, x in zip(origins, series, strict=True))
+    members = (member("ensemble", loss, coverage), member("naive", 1.0), member("momentum", 0.9))
+    definition = DrawdownDefinition(0.05, 12, 60)
+    return Evaluation("ensemble", "naive", "M", 12, 40, origins, 2, members, definition, methods, sums)
+
+
+def test_a_better_candidate_passes_with_flat_numbers() -> None:
+    facts = json.loads(json.dumps(decide(evaluation()).to_json(), allow_nan=False))
+    assert facts["passed"] == 1
+    assert facts["code"] == "passed"
+    assert facts["loss_ratio"] == pytest.approx(0.6 / 0.9)
+    assert facts["coverage80"] == 0.8
+    assert [bar["name"] for bar in facts["bars"]] == ["loss_ratio", "coverage80", "brier_skill", "calibration_error"]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "code", "words"),
+    [
+        (evaluation(loss=0.95), "loss_ratio", r"quantile loss 1.056 of the best baseline's \(momentum\), limit 1"),
+        (evaluation(loss=float("nan")), "loss_ratio", "quantile loss nan"),
+        (evaluation(coverage=0.6), "coverage80", "covers 60.0%, limits 70%..90%"),
+        (evaluation(coverage=0.97), "coverage80", "covers 97.0%"),
+        (evaluation(methods=(method((-0.3, -0.5, -0.1)),)), "brier_skill", "drawdown skill -0.300"),
+        (evaluation(methods=(method(error=0.4),)), "calibration_error", "calibration error 0.400, limit 0.15"),
+    ],
+)
+def test_a_miss_names_its_bar(candidate: Evaluation, code: str, words: str) -> None:
+    gate = decide(candidate)
+    assert not gate.passed
+    assert gate.code == code
+    assert gate.reason.startswith("missed: ")
+    assert re.search(words, gate.reason)
+    assert "\n" not in gate.reason
+
+
+def test_skill_that_may_be_noise_below_zero_is_no_miss() -> None:
+    assert decide(evaluation(methods=(method((-0.05, -0.2, 0.1)),))).passed
+
+
+def test_without_probabilities_there_is_no_drawdown_bar() -> None:
+    assert [bar.name for bar in decide(evaluation(methods=())).bars] == ["loss_ratio", "coverage80"]
+
+
+def test_bars_can_be_moved() -> None:
+    assert not decide(evaluation(), limits=Limits(loss_ratio=0.5)).passed
+
+
+def test_a_clearly_worse_candidate_is_not_promoted() -> None:
+    gate = decide(evaluation([0.7] * 12), evaluation([0.6] * 12).to_json())
+    assert gate.code == "approved_loss_ratio"
+    assert "1.167 of the approved model's on 12 shared origins" in gate.reason
+
+
+def test_a_better_or_equal_candidate_replaces_the_approved_model() -> None:
+    assert decide(evaluation([0.55] * 12), evaluation([0.6] * 12).to_json()).passed
+    assert decide(evaluation(), evaluation().to_json()).passed
+
+
+def test_a_draw_is_decided_by_calibration() -> None:
+    old, new = [0.6] * 12, [0.5, 0.72] * 6
+    sharper, looser = evaluation(new, coverage=0.80), evaluation(new, coverage=0.72)
+    assert decide(sharper, evaluation(old, coverage=0.75).to_json()).passed
+    assert not decide(looser, evaluation(old, coverage=0.75).to_json()).passed
+
+
+def test_models_are_compared_on_the_origins_that_they_share() -> None:
+    approved = evaluation([0.6] * 12).to_json()
+    approved["by_origin"] = approved["by_origin"][:5]
+    for sums in approved["by_origin"][:1]:
+        sums["loss"] = 4000.0
+    gate = decide(evaluation([0.7] * 12), approved)
+    assert "on 5 shared origins" in gate.reason
+    assert gate.passed
+
+
+def test_an_approved_evaluation_without_shared_origins_is_refused() -> None:
+    approved = evaluation().to_json()
+    with pytest.raises(DataError, match="scored at none of the candidate's origins"):
+        decide(replace(evaluation(), by_origin=()), approved)
+    with pytest.raises(DataError, match="evaluate the approved model again"):
+        decide(evaluation(), {"by_origin": [{"origin": "2010-01"}]})
