@@ -92,7 +92,7 @@ def test_a_better_or_equal_candidate_replaces_the_approved_model() -> None:
 
 
 def test_a_draw_is_decided_by_calibration() -> None:
-    old, new = [0.6] * 12, [0.5, 0.72] * 6
+    old, new = [0.6] * 12, [0.5, 0.5, 0.72, 0.72] * 3
     sharper, looser = evaluation(new, coverage=0.80), evaluation(new, coverage=0.72)
     assert decide(sharper, evaluation(old, coverage=0.75).to_json()).passed
     assert not decide(looser, evaluation(old, coverage=0.75).to_json()).passed
