@@ -26,7 +26,7 @@ class CatBoost(Pooled):
     name: ClassVar[str] = "catboost"
 
     def __init__(
-        self, seed: int = 0, rounds: int = 250, depth: int = 6, learning_rate: float = 0.08, threads: int = 1, **pooled: Any
+        self, seed: int = 0, rounds: int = 80, depth: int = 4, learning_rate: float = 0.15, threads: int = 1, **pooled: Any
     ) -> None:
         super().__init__(seed=seed, **pooled)
         self.rounds, self.depth, self.learning_rate, self.threads = rounds, depth, learning_rate, threads

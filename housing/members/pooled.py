@@ -26,7 +26,7 @@ class Pooled:
     name: ClassVar[str]
     REFIT_MONTHS: ClassVar[int] = 6
 
-    def __init__(self, seed: int = 0, rows: int = 20_000, half_life_years: float = 8.0, unknown_share: float = 0.05) -> None:
+    def __init__(self, seed: int = 0, rows: int = 10_000, half_life_years: float = 8.0, unknown_share: float = 0.05) -> None:
         """`rows` are sampled for training; a row weighs half when it is `half_life_years` older; `unknown_share` of
         them have their covariates hidden, so that a region that comes without any is no surprise."""
         self.seed = seed
