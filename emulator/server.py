@@ -18,7 +18,9 @@ import uvicorn
 from emulator import operations
 from emulator.aws import Aws
 from emulator.context import Context
+from emulator.endpoints.invoke import Invocations
 from emulator.front_door import FrontDoor
+from emulator.functions.invoke import Invoker
 from emulator.home import Home, LastRun
 from emulator.images import read_images
 from emulator.persistence import ACCOUNT
@@ -71,7 +73,8 @@ def _uvloop() -> asyncio.AbstractEventLoop:
 async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket.socket) -> None:
     aws = Aws(home.objects)
     operations.load()
-    door = FrontDoor(context, aws.app, {}, lambda: _status(context, run_as))
+    direct = {"sagemaker-runtime": Invocations(context).application, "lambda": Invoker(context).application}
+    door = FrontDoor(context, aws.app, direct, lambda: _status(context, run_as))
     config = uvicorn.Config(
         door,
         http="httptools",

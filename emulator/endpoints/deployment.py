@@ -1,0 +1,129 @@
+"""How an endpoint comes to run a configuration: create, update without a gap, new weights, and again after a restart of the emulator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from emulator.context import Context
+from emulator.endpoints.fleet import KIND, Fleet
+from emulator.endpoints.variant import LiveVariant, container_of
+from emulator.operations import at_start
+
+DRAIN_SECONDS = 60.0
+RETAINABLE = ("DesiredWeight", "DesiredInstanceCount", "DataCaptureConfig")
+
+
+def described(context: Context, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of DescribeEndpoint that follow from a configuration; also what the endpoint is started from after a restart."""
+    return {
+        "ProductionVariants": [_summary(context, variant) for variant in config["ProductionVariants"]],
+        "DataCaptureConfig": _capture(config.get("DataCaptureConfig")),
+        "AsyncInferenceConfig": config.get("AsyncInferenceConfig"),
+        "ExplainerConfig": config.get("ExplainerConfig"),
+        "Config": dict(config),
+    }
+
+
+def _summary(context: Context, variant: Mapping[str, Any]) -> dict[str, Any]:
+    weight, count = variant.get("InitialVariantWeight", 1.0), variant.get("InitialInstanceCount")
+    image = container_of(context, variant["ModelName"]).image
+    return {
+        "VariantName": variant["VariantName"],
+        "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": time.time()}],
+        "CurrentWeight": weight,
+        "DesiredWeight": weight,
+        "CurrentInstanceCount": count,
+        "DesiredInstanceCount": count,
+        "CurrentServerlessConfig": variant.get("ServerlessConfig"),
+        "ManagedInstanceScaling": variant.get("ManagedInstanceScaling"),
+        "RoutingConfig": variant.get("RoutingConfig"),
+    }
+
+
+def _capture(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if config is None:
+        return None
+    enabled = config.get("EnableCapture", False)
+    return {
+        "EnableCapture": enabled,
+        "CaptureStatus": "Started" if enabled else "Stopped",
+        "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
+        "DestinationS3Uri": config["DestinationS3Uri"],
+        "KmsKeyId": config.get("KmsKeyId", ""),
+    }
+
+
+def create(context: Context, endpoint: str) -> None:
+    """Bring up the endpoint that was just recorded; it ends InService, or Failed with the reason."""
+    context.part(Fleet).change(endpoint, lambda: _bring_up(context, endpoint), on_failure="Failed")
+
+
+def _bring_up(context: Context, endpoint: str) -> dict[str, Any]:
+    fleet, record = context.part(Fleet), context.store.get(KIND, endpoint) or {}
+    variants = fleet.launch(endpoint, record["Config"]["ProductionVariants"])
+    fleet.set_routes(endpoint, _weighted(variants, record["ProductionVariants"]))
+    return {}
+
+
+def _weighted(variants: Collection[LiveVariant], summaries: Collection[Mapping[str, Any]]) -> list[tuple[LiveVariant, float]]:
+    weights = {summary["VariantName"]: summary["CurrentWeight"] for summary in summaries}
+    return [(variant, weights[variant.name]) for variant in variants]
+
+
+def update(context: Context, endpoint: str, config: Mapping[str, Any], retained: Collection[str]) -> None:
+    """Replace what runs by another configuration: the new processes first, then the traffic, then the end of the old ones.
+
+    When a new process doesn't come up the old ones stay: InService with the old configuration and the reason, as after a roll-back.
+    """
+    context.part(Fleet).change(endpoint, lambda: _replace(context, endpoint, config, retained), on_failure="InService")
+
+
+def _replace(context: Context, endpoint: str, config: Mapping[str, Any], retained: Collection[str]) -> dict[str, Any]:
+    fleet, record = context.part(Fleet), context.store.get(KIND, endpoint) or {}
+    fields = described(context, config)
+    _retain(fields, record, retained)
+    old = fleet.running(endpoint)
+    variants = fleet.launch(endpoint, config["ProductionVariants"])
+    fleet.set_routes(endpoint, _weighted(variants, fields["ProductionVariants"]))
+    fleet.retire(old.values(), DRAIN_SECONDS)
+    return {**fields, "EndpointConfigName": config["EndpointConfigName"]}
+
+
+def _retain(fields: dict[str, Any], record: Mapping[str, Any], retained: Collection[str]) -> None:
+    """Carry weights, instance counts and data capture of the running endpoint over to the new configuration, by variant name."""
+    before = {summary["VariantName"]: summary for summary in record["ProductionVariants"]}
+    for summary in fields["ProductionVariants"]:
+        old = before.get(summary["VariantName"], {})
+        for name in ("Weight", "InstanceCount"):
+            if f"Desired{name}" in retained and old.get(f"Current{name}") is not None:
+                summary[f"Current{name}"] = summary[f"Desired{name}"] = old[f"Current{name}"]
+    if "DataCaptureConfig" in retained:
+        fields["DataCaptureConfig"] = record.get("DataCaptureConfig")
+
+
+def reweigh(context: Context, endpoint: str, desired: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give variants new weights and instance counts."""
+    context.part(Fleet).change(endpoint, lambda: _reweigh(context, endpoint, desired), on_failure="InService")
+
+
+def _reweigh(context: Context, endpoint: str, desired: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    fleet, record = context.part(Fleet), context.store.get(KIND, endpoint) or {}
+    summaries = record["ProductionVariants"]
+    for summary in summaries:
+        for name in ("Weight", "InstanceCount"):
+            value = desired.get(summary["VariantName"], {}).get(f"Desired{name}")
+            if value is not None:
+                summary[f"Current{name}"] = summary[f"Desired{name}"] = value
+    fleet.set_routes(endpoint, _weighted(fleet.running(endpoint).values(), summaries))
+    return {"ProductionVariants": summaries}
+
+
+@at_start
+def restore(context: Context) -> None:
+    """Start again every endpoint that ran when the emulator ended; until it is ready its status is SystemUpdating."""
+    for record in context.store.list(KIND):
+        if record["EndpointStatus"] != "Failed":
+            context.store.update(KIND, record["EndpointName"], {"EndpointStatus": "SystemUpdating"})
+            create(context, record["EndpointName"])

@@ -1,0 +1,151 @@
+"""One running variant of an endpoint: its model server, the connections to it, and its restarts."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import shutil
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emulator import protocol
+from emulator.archives import ArchiveError
+from emulator.containers import ContainerError, ServerProcess, start_model_server
+from emulator.context import Context
+from emulator.endpoints.connection import Pool
+from emulator.errors import ApiError, EmulatorError
+from emulator.logs import log_file
+from emulator.s3 import ObjectError
+
+DEFAULT_STARTUP_SECONDS = 480
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30.0
+_STOP_GRACE_SECONDS = 10.0
+_LOG = logging.getLogger(__name__)
+_numbers = itertools.count()
+
+
+class VariantError(EmulatorError):
+    """A variant did not come up; the text is the endpoint's FailureReason."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """What a variant runs, as its model says."""
+
+    image: str
+    model_data_url: str | None
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def container_of(context: Context, model_name: str) -> Container:
+    """The container of a model, through its model package where it has one.
+
+    Raises
+    ------
+    ApiError
+        When the model doesn't exist, or is an inference pipeline of several containers.
+    """
+    model = protocol.call("sagemaker", "DescribeModel", {"ModelName": model_name}, context)
+    containers = [model["PrimaryContainer"]] if "PrimaryContainer" in model else model.get("Containers", [])
+    if len(containers) != 1:
+        raise ApiError(
+            "NotImplemented", f"Model {model_name!r} has {len(containers)} containers: inference pipelines are not implemented", 501
+        )
+    container = containers[0]
+    if "Image" not in container and "ModelPackageName" in container:
+        package = protocol.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": container["ModelPackageName"]}, context)
+        container = package["InferenceSpecification"]["Containers"][0] | {"Environment": container.get("Environment", {})}
+    source = container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
+    return Container(container["Image"], container.get("ModelDataUrl") or source, container.get("Environment", {}))
+
+
+class LiveVariant:
+    """A variant's process, started again when it ends by itself.
+
+    `pool`, `in_flight` and `ready` belong to the event loop; everything else to the threads that start and stop.
+    """
+
+    def __init__(self, context: Context, endpoint: str, spec: dict[str, Any]) -> None:
+        self._context, self._endpoint, self.spec = context, endpoint, spec
+        self.name: str = spec["VariantName"]
+        self.container = container_of(context, spec["ModelName"])
+        self.pool: Pool | None = None
+        self.in_flight = 0
+        self.retired = threading.Event()
+        self._server: ServerProcess | None = None
+        self._folder = context.home / "endpoints" / endpoint / f"{self.name}-{time.time_ns():x}-{next(_numbers)}"
+        self._pause = _FIRST_PAUSE_SECONDS
+
+    def start(self) -> None:
+        """Start the container and wait until it answers its ping.
+
+        Raises
+        ------
+        VariantError
+            When it doesn't; nothing is left running.
+        """
+        limit = self.spec.get("ContainerStartupHealthCheckTimeoutInSeconds", DEFAULT_STARTUP_SECONDS)
+        try:
+            container = self.container
+            self._server = start_model_server(self._context, container.image, container.model_data_url, container.environment, self._folder)
+            self._server.wait_ready(limit)
+        except (EmulatorError, ContainerError, ObjectError, ArchiveError, OSError) as error:
+            self.stop()
+            reason = f"The primary container for production variant {self.name} did not pass the ping health check"
+            raise VariantError(f"{reason}: {error}") from error
+        self.pool = Pool(self._server.port)
+
+    def watch(self) -> None:
+        """Until the variant is retired, start its container again whenever it ends. Runs in a thread of its own."""
+        while not self.retired.is_set() and self._server is not None:
+            status = self._server.process.wait(1.0)
+            if status is None or self.retired.is_set():
+                continue
+            _LOG.warning("endpoint %s: variant %s ended with status %s: %s", self._endpoint, self.name, status, self._server.last_line())
+            self.pool = None
+            if self.retired.wait(self._pause):
+                return
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+            self._restart()
+
+    def _restart(self) -> None:
+        self._clear()
+        try:
+            self.start()
+        except VariantError as error:
+            _LOG.warning("endpoint %s: %s", self._endpoint, error)
+        if self.retired.is_set():  # while it started
+            self.stop()
+
+    def drain(self, timeout_seconds: float) -> None:
+        """Wait until no invocation is under way."""
+        until = time.monotonic() + timeout_seconds
+        time.sleep(0.05)  # an invocation that was routed just before the switch may not be counted yet
+        while self.in_flight and time.monotonic() < until:
+            time.sleep(0.02)
+
+    def retire(self) -> None:
+        """Stop for good."""
+        self.retired.set()
+        self.stop()
+
+    def stop(self) -> None:
+        """End the container; its log stays under `logs/Endpoints`."""
+        if self._server is not None:
+            self._server.stop(_STOP_GRACE_SECONDS)
+        self._clear()
+
+    def _clear(self) -> None:
+        log = self._folder / "container.log"
+        if log.exists():
+            _append(log, log_file(self._context, "Endpoints", self._endpoint, self.name))
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _append(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source.open("rb") as old, target.open("ab") as kept:
+        shutil.copyfileobj(old, kept)
