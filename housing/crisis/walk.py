@@ -16,19 +16,6 @@ from housing.labels import DrawdownDefinition, drawdown_depth, drawdown_level, o
 from housing.panel import Floats, Panel
 
 
-def matured_rows(length: int, origin: int, horizon: int) -> slice:
-    """Columns whose label is complete at `origin`: those up to `origin - horizon`. The only way to a training set here.
-
-    SettingsError when the origin is no column of a panel of `length` periods, so that a test fold in the middle of
-    the history, whose training rows would lie after it, can't be asked for.
-    """
-    if not 0 <= origin < length:
-        raise SettingsError(
-            f"origin {origin}: not in a history of {length} periods; folds end at an origin, they are never drawn at random"
-        )
-    return slice(0, max(origin - horizon + 1, 0))
-
-
 def walk_forward(
     panel: Panel, definition: DrawdownDefinition, backtest: Backtest | None = None, origins: Iterable[int] | None = None
 ) -> dict[str, Floats]:
@@ -57,14 +44,13 @@ def _at_origin(known: Panel, definition: DrawdownDefinition, backtest: Backtest 
     def masked(values: Any) -> Floats:
         return np.where(at_risk, values, np.nan)
 
-    past = label[:, matured_rows(label.shape[1], label.shape[1] - 1, definition.horizon)]
-    seen = np.isfinite(past)
-    climate = float(np.mean(past[seen])) if seen.any() else np.nan
+    seen = np.isfinite(label)
+    climate = float(np.mean(label[seen])) if seen.any() else np.nan
     return {
         "ensemble": masked(_ours(known, definition, backtest)),
         "rule": masked(-now),
         "climatology": masked(climate),
-        "logistic": masked(_reference(known, definition, depth, past)),
+        "logistic": masked(_reference(known, definition, depth, label)),
     }
 
 
@@ -75,16 +61,15 @@ def _ours(known: Panel, definition: DrawdownDefinition, backtest: Backtest | Non
         return np.full(len(known.regions), np.nan)
 
 
-def _reference(known: Panel, definition: DrawdownDefinition, depth: Floats, past: Floats) -> Floats:
+def _reference(known: Panel, definition: DrawdownDefinition, depth: Floats, label: Floats) -> Floats:
     """The three-variable logistic: depth, growth over a year, growth over a quarter, standardised, ridge 1."""
     level = np.log(drawdown_level(known, definition))
     x = np.stack([depth, growth(level, known.season), growth(level, known.season // 4)], axis=-1)
-    complete = np.isfinite(past) & np.isfinite(x[:, : past.shape[1]]).all(-1)
+    complete = np.isfinite(label) & np.isfinite(x).all(-1)
     if complete.sum() < 2:
         return np.full(len(depth), np.nan)
-    train, y = x[:, : past.shape[1]][complete], past[complete]
+    train, y = x[complete], label[complete]
     centre, spread = train.mean(0), train.std(0) + 1e-9
-    b = fit_logistic(
-        np.column_stack([np.ones(len(y)), (train - centre) / spread]), y, np.ones(len(y)), np.array([1e-6, 1, 1, 1]), np.zeros(4)
-    )
+    design = np.column_stack([np.ones(len(y)), (train - centre) / spread])
+    b = fit_logistic(design, y, np.ones(len(y)), np.array([1e-6, 1, 1, 1]), np.zeros(4))
     return sigmoid(b[0] + (x[:, -1] - centre) / spread @ b[1:])
