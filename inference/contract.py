@@ -14,6 +14,9 @@ from inference.errors import RequestError
 
 MAX_ITEMS = 1000
 MAX_TARGET_LENGTH = 10_000
+MAX_CONTEXT = 1200
+"""Only the newest prices are used: a hundred years of months."""
+
 MIN_OBSERVATIONS = 5
 MAX_NAME_CHARACTERS = 256
 MAX_COVARIATES = 100

@@ -15,7 +15,7 @@ from housing.panel import Floats
 from inference.contract import Request
 from inference.numbers import six_digits
 from inference.prediction import Prediction, probability
-from inference.series import Series, Wanted, panel_of, resolve, wanted_of
+from inference.series import Series, Wanted, panel_length, panel_of, resolve, wanted_of
 
 CACHED_PREDICTIONS = 20_000
 
@@ -78,12 +78,13 @@ class Model:
 
     def predict(self, series: Sequence[Series]) -> list[Outlook]:
         """One outlook per series, over the full horizon. A series gets the same answer whatever else is asked with it."""
-        groups: dict[tuple[np.datetime64, float | None], list[int]] = {}
+        groups: dict[tuple[np.datetime64, int, float | None], list[int]] = {}
+        template = self.forecaster.panel
         for position, one in enumerate(series):
-            groups.setdefault((one.end, one.threshold), []).append(position)
+            groups.setdefault((one.end, panel_length(one, template), one.threshold), []).append(position)
         answers: dict[int, Outlook] = {}
-        for (_, threshold), positions in groups.items():
-            panel = panel_of([series[position] for position in positions], self.forecaster.panel)
+        for (_, _, threshold), positions in groups.items():
+            panel = panel_of([series[position] for position in positions], template)
             forecast = self.forecaster.forecast_panel(panel, threshold=threshold)
             for row, position in enumerate(positions):
                 answers[position] = Outlook(forecast.values[row], forecast.dates[0], float(forecast.drawdown_probability[row]))

@@ -13,6 +13,7 @@ from housing.forecaster import Forecaster
 from housing.panel import MONTHS_PER_PERIOD, Floats, Frequency, Panel
 from inference.contract import (
     DEFAULT_LEVELS,
+    MAX_CONTEXT,
     MAX_COVARIATES,
     MAX_LEVELS,
     MAX_TARGET_LENGTH,
@@ -89,15 +90,27 @@ def resolve(item: Input, index: int, wanted: Wanted, model: Forecaster, known: M
             raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: not among past_covariates; give its past too")
         if len(values) != wanted.horizon:
             raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: {len(values)} values; prediction_length is {wanted.horizon}")
-    return Series(end, price, _covariates(item, where, len(price)), wanted.threshold)
+    covariates = {name: values[-MAX_CONTEXT:] for name, values in _covariates(item, where, len(price)).items()}
+    return Series(end, price[-MAX_CONTEXT:], covariates, wanted.threshold)
+
+
+def panel_length(series: Series, template: Panel) -> int:
+    """Periods of the panel that a series is put into: those of the known regions, doubled until it fits.
+
+    It depends on the series alone, so an answer can't depend on how long the series beside it are.
+    """
+    length = len(template.dates)
+    while length < len(series.price):
+        length *= 2
+    return length
 
 
 def panel_of(series: Sequence[Series], template: Panel) -> Panel:
-    """One panel of series that end at the same date, as it is known at that date.
+    """One panel of series that end at the same date and have one `panel_length`, as it is known at that date.
 
     `template` gives the frequency, the names and lags of the covariates, and the national columns, aligned by date.
     """
-    length, step = max(len(one.price) for one in series), template.months_per_period
+    length, step = panel_length(series[0], template), template.months_per_period
     dates = series[0].end - np.arange(length)[::-1] * step
 
     def left_padded(rows: Sequence[Floats | None]) -> Floats:
@@ -148,10 +161,10 @@ def _prices(target: Sequence[Observation | list[Observation]], where: str) -> Fl
     wrong = np.flatnonzero(~np.isnan(price) & ~((price > 0) & (price < _MAX_PRICE)))
     if len(wrong):
         raise invalid(f"{where}[{wrong[0]}]", f"{price[wrong[0]]:g} is not a price; send a positive number, or null where not observed")
-    observed = np.flatnonzero(~np.isnan(price))
+    observed = np.flatnonzero(~np.isnan(price[-MAX_CONTEXT:]))
     if len(observed) < MIN_OBSERVATIONS:
         raise invalid(where, f"{len(observed)} prices; at least {MIN_OBSERVATIONS} are needed, 36 or more are advised")
-    if observed[-1] != len(price) - 1:
+    if np.isnan(price[-1]):
         raise invalid(f"{where}[{len(price) - 1}]", "the newest value is null; end the series at its last price")
     return price
 
