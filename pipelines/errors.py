@@ -23,3 +23,7 @@ class DeploymentError(PipelinesError):
 
 class ResultsError(PipelinesError):
     """A finished execution has no such result."""
+
+
+class PredictionError(PipelinesError):
+    """The model refused a request."""

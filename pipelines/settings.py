@@ -66,11 +66,11 @@ class Settings(BaseSettings):
 
     # What is trained: one Train step per name, each with the members that it fits
     train_steps: dict[str, tuple[str, ...]] = {
-        "baselines": ("seasonal_naive", "drift", "momentum"),
+        "baselines": ("naive", "drift", "momentum"),
         "xgboost": ("xgboost",),
         "catboost": ("catboost",),
     }
-    horizon: PositiveInt = 12
+    horizon_months: PositiveInt = 12
     origins: PositiveInt = 8
     seed: NonNegativeInt = 7
 

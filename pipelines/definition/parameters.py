@@ -11,7 +11,10 @@ from pipelines.settings import Settings
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters of an execution, with the settings as their defaults."""
+    """The parameters of an execution, with the settings as their defaults.
+
+    `Horizon` is in periods; its default is for a monthly panel. `Origins` counts the scored origins of the backtest.
+    """
 
     source_uri: ParameterString
     horizon: ParameterInteger
@@ -29,7 +32,7 @@ class Parameters:
         """`SourceUri` has no default: data always has an address of its own."""
         return cls(
             source_uri=ParameterString("SourceUri"),
-            horizon=ParameterInteger("Horizon", settings.horizon),
+            horizon=ParameterInteger("Horizon", settings.horizon_months),
             origins=ParameterInteger("Origins", settings.origins),
             processing_instance_type=ParameterString("ProcessingInstanceType", settings.processing_instance_type),
             baselines_instance_type=ParameterString("BaselinesInstanceType", settings.baselines_instance_type),

@@ -28,6 +28,6 @@ def test_the_environment_wins_over_the_defaults(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_setting_without_meaning_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOUSING_HORIZON", "0")
+    monkeypatch.setenv("HOUSING_HORIZON_MONTHS", "0")
     with pytest.raises(ValidationError, match="horizon"):
         Settings()

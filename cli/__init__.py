@@ -1,0 +1,1 @@
+"""The command `housing`: a few lines around the functions of the other packages."""

@@ -1,0 +1,38 @@
+"""The command `housing`. Modules of other packages are imported inside the commands, so that help appears at once."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cli import backtest, local, model, pipeline, results, run, serve
+from cli.faults import one_line
+
+app = typer.Typer(
+    name="housing",
+    help="Quantile forecasts and drawdown probabilities for US housing markets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for commands in (run, model, results, backtest, serve):
+    commands.register(app)
+app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(local.app, name="local")
+
+
+def main() -> None:
+    """Run a command; an expected error is one line and exit status 1, anything else a traceback."""
+    try:
+        app()
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
+            raise
+        print(f"housing: {line}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""`housing run` and `housing stop`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.lags import LagOption, parse_lags
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(run)
+    app.command()(stop)
+
+
+def run(
+    panel: Annotated[str, typer.Option(help="`texas` (bundled) or a csv file: region,date,price[,covariate...].")] = "texas",
+    lag: LagOption = None,
+    attach: Annotated[bool, typer.Option("--attach", help="Follow the execution that already runs.")] = False,
+) -> None:
+    """Train, judge and register a model: start the pipeline and follow it to its end."""
+    from rich.console import Console
+
+    from pipelines import execution, progress
+    from pipelines.aws import for_caller
+    from pipelines.errors import ExecutionError
+    from pipelines.follow import follow, require_success
+    from pipelines.settings import Settings
+
+    console = Console()
+    settings = for_caller(Settings())
+    if attach:
+        execution_arn = execution.running(settings)
+        if execution_arn is None:
+            raise ExecutionError("no execution runs; start one with `housing run`")
+    else:
+        execution_arn = _launch(panel, parse_lags(lag), settings)
+    try:
+        final = progress.show(follow(execution_arn, settings), console)
+    except KeyboardInterrupt:
+        typer.echo("the execution goes on; follow it with `housing run --attach`, end it with `housing stop`", err=True)
+        raise typer.Exit(130) from None
+    require_success(final, settings)
+    typer.echo("registered a model package that waits for approval; next: `housing approve`")
+
+
+def _launch(panel: str, lags: dict[str, int], settings: Settings) -> str:
+    """Start an execution on the panel, or join the one that already works on it; returns its ARN."""
+    from housing.sources import open_source, write_source_folder
+    from pipelines.launch import launch
+
+    source = open_source(panel, lags)
+    months = source.load().months_per_period
+    with TemporaryDirectory() as folder:
+        write_source_folder(source, Path(folder))
+        launched = launch(Path(folder), max(1, settings.horizon_months // months), settings, typer.echo)
+    execution_id = launched.execution_arn.rpartition("/")[2]
+    typer.echo(f"execution {execution_id}: " + ("runs already; following it" if launched.attached else "started"))
+    return launched.execution_arn
+
+
+def stop() -> None:
+    """Stop the execution that runs."""
+    from pipelines import execution
+    from pipelines.settings import Settings
+
+    settings = Settings()
+    execution_arn = execution.running(settings)
+    if execution_arn is None:
+        typer.echo("no execution runs")
+        return
+    execution.stop(execution_arn, settings)
+    typer.echo(f"stopping {execution_arn.rpartition('/')[2]}; next: `housing run` starts it again")

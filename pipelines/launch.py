@@ -1,0 +1,36 @@
+"""From a folder of data to a running execution, in one call that is safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import execution
+from pipelines.export import export_cached
+from pipelines.settings import Settings
+from pipelines.source import upload_source
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The execution, and whether it was already running with the same data and definition."""
+
+    execution_arn: str
+    attached: bool
+
+
+def launch(source: Path, horizon: int, settings: Settings, say: Callable[[str], None]) -> Launch:
+    """Export the definition, put it in place, upload `source` and start an execution, or join the one that does just this.
+
+    `horizon` is in periods of the panel. `say` is told what was done, one line each.
+    """
+    change = execution.upsert(export_cached(settings), settings)
+    say(f"pipeline {settings.pipeline_name}: {change}")
+    uri = upload_source(source, settings)
+    say(f"data: {uri}")
+    parameters = {"SourceUri": uri, "Horizon": str(horizon)}
+    there = execution.running(settings)
+    if there and change == "unchanged" and execution.parameters_of(there, settings).items() >= parameters.items():
+        return Launch(there, attached=True)
+    return Launch(execution.start(parameters, settings), attached=False)

@@ -1,0 +1,61 @@
+"""Asks the Lambda function for a forecast, as the HTTP API in front of it would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipelines.aws import client, is_absent
+from pipelines.errors import DeploymentError, PredictionError
+from pipelines.settings import Settings
+from pipelines.transform import LEVELS
+
+PATH = "/v1/forecast"
+
+
+def predict(regions: Sequence[str], settings: Settings, horizon: int | None = None) -> dict[str, Any]:
+    """The response body for regions that the model knows, at the nine stored quantiles.
+
+    Errors: DeploymentError when the function does not exist or broke, PredictionError with the field that the model refused.
+    """
+    parameters: dict[str, Any] = {"quantile_levels": [float(level) for level in LEVELS]}
+    if horizon is not None:
+        parameters["prediction_length"] = horizon
+    return invoke({"inputs": [{"item_id": region} for region in regions], "parameters": parameters}, settings)
+
+
+def invoke(request: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Send one request of the contract through the function and return the decoded response body."""
+    name = settings.function_name
+    try:
+        response = client("lambda", settings).invoke(FunctionName=name, Payload=json.dumps(_event(request)).encode())
+    except ClientError as error:
+        if is_absent(error):
+            raise DeploymentError(f"function {name}: does not exist; run `housing deploy` first") from error
+        raise
+    answer = json.loads(response["Payload"].read())
+    if "FunctionError" in response:
+        raise DeploymentError(f"function {name}: {answer.get('errorMessage', answer)}; run `housing deploy` again")
+    body: dict[str, Any] = json.loads(answer["body"])
+    if answer["statusCode"] != 200:
+        fault = body.get("error", body)
+        where = f"{fault['field']}: " if fault.get("field") else ""
+        raise PredictionError(f"{where}{fault.get('message', fault)}")
+    return body
+
+
+def _event(request: dict[str, Any]) -> dict[str, Any]:
+    """What API Gateway hands to a function: an HTTP API event of format 2.0."""
+    return {
+        "version": "2.0",
+        "routeKey": f"POST {PATH}",
+        "rawPath": PATH,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json"},
+        "requestContext": {"stage": "$default", "requestId": "direct", "http": {"method": "POST", "path": PATH}},
+        "body": json.dumps(request),
+        "isBase64Encoded": False,
+    }

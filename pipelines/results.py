@@ -1,0 +1,86 @@
+"""Brings the results of an execution to a folder: forecasts.csv, evaluation.json and report.html."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipelines import execution, snapshot
+from pipelines.atomic import write_text
+from pipelines.aws import client, is_absent, split_uri
+from pipelines.errors import ResultsError
+from pipelines.settings import Settings
+from pipelines.snapshot import Snapshot, StepState
+from pipelines.transform import Row, forecast_rows, to_csv
+
+MONTHS_PER_PERIOD = {"M": 1, "Q": 3}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was written, and what a summary needs of it."""
+
+    folder: Path
+    rows: tuple[Row, ...]
+    evaluation: dict[str, Any]
+
+
+def fetch(folder: Path, settings: Settings, execution_arn: str | None = None) -> Results:
+    """Write the results of an execution (the newest that succeeded, unless one is named) into `folder`.
+
+    Each file is replaced whole. Errors: ResultsError when a step did not run, ExecutionError when no execution succeeded.
+    """
+    taken = snapshot.take(execution_arn or execution.newest(settings), settings)
+    read = _reader(settings)
+    evaluation_uri = _processing_output(_step(taken, "Evaluate"), "evaluation", settings)
+    evaluation, report = read(f"{evaluation_uri}/evaluation.json"), read(f"{evaluation_uri}/report.html")
+    prepared_uri = _processing_output(_step(taken, "Prepare"), "prepared", settings)
+    frequency = json.loads(read(f"{prepared_uri}/panel.json"))["frequency"]
+    answers = read(_transform_output(_step(taken, "Forecast"), settings))
+    rows = tuple(forecast_rows(answers.splitlines(), MONTHS_PER_PERIOD[frequency]))
+    write_text(evaluation, folder / "evaluation.json")
+    write_text(report, folder / "report.html")
+    write_text(to_csv(rows), folder / "forecasts.csv")
+    return Results(folder, rows, json.loads(evaluation))
+
+
+def _step(taken: Snapshot, name: str) -> StepState:
+    step = taken.step(name)
+    if step is None or step.status != "Succeeded":
+        raise ResultsError(f"{name}: has no result in {taken.execution_arn.rpartition('/')[2]}; start the pipeline with `housing run`")
+    return step
+
+
+def _processing_output(step: StepState, name: str, settings: Settings) -> str:
+    job = client("sagemaker", settings).describe_processing_job(ProcessingJobName=step.job_name)
+    for output in job["ProcessingOutputConfig"]["Outputs"]:
+        if output["OutputName"] == name:
+            return str(output["S3Output"]["S3Uri"]).rstrip("/")
+    raise ResultsError(f"{step.name}: has no output {name!r}; export and start the pipeline again with `housing run`")
+
+
+def _transform_output(step: StepState, settings: Settings) -> str:
+    """The file that batch transform makes of the requests: their name and `.out`."""
+    job = client("sagemaker", settings).describe_transform_job(TransformJobName=step.job_name)
+    return f"{job['TransformOutput']['S3OutputPath'].rstrip('/')}/requests.jsonl.out"
+
+
+def _reader(settings: Settings) -> Callable[[str], str]:
+    s3 = client("s3", settings)
+
+    def read(uri: str) -> str:
+        bucket, key = split_uri(uri)
+        try:
+            text: str = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        except ClientError as error:
+            if is_absent(error):
+                raise ResultsError(f"{uri}: is gone; start the pipeline again with `housing run`") from error
+            raise
+        return text
+
+    return read

@@ -1,0 +1,75 @@
+"""The batch forecast as rows: one per region and month ahead."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pipelines.errors import ResultsError
+
+LEVELS = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9")
+COLUMNS = ("region", "month", "horizon", *LEVELS, "drawdown_probability")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One region, one period ahead.
+
+    Attributes
+    ----------
+    month : first day of the period, YYYY-MM-01.
+    horizon : periods ahead, from 1.
+    quantiles : price at each of `LEVELS`.
+    drawdown_probability : of the region, the same on each of its rows; None where it is not defined.
+    """
+
+    region: str
+    month: str
+    horizon: int
+    quantiles: tuple[float, ...]
+    drawdown_probability: float | None
+
+
+def forecast_rows(lines: Iterable[str], months_per_period: int) -> Iterator[Row]:
+    """The rows in the response lines of a batch transform; ResultsError when a line holds no predictions."""
+    for number, line in enumerate(filter(None, map(str.strip, lines)), start=1):
+        answer = json.loads(line)
+        if "predictions" not in answer:
+            message = answer.get("error", {}).get("message", "it has no predictions")
+            raise ResultsError(f"forecast line {number}: {message}; start the pipeline again with `housing run`")
+        for prediction in answer["predictions"]:
+            yield from _rows(prediction, months_per_period)
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """`region,month,horizon,0.1,...,0.9,drawdown_probability`; an empty field where there is no probability."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        probability = "" if row.drawdown_probability is None else row.drawdown_probability
+        writer.writerow([row.region, row.month, row.horizon, *row.quantiles, probability])
+    return text.getvalue()
+
+
+def _rows(prediction: dict[str, object], months_per_period: int) -> Iterator[Row]:
+    first = date.fromisoformat(str(prediction["start"]))
+    paths = [prediction[level] for level in LEVELS]
+    probability = prediction.get("drawdown_probability")
+    for step, values in enumerate(zip(*paths, strict=True)):
+        yield Row(
+            region=str(prediction["item_id"]),
+            month=_shift(first, step * months_per_period),
+            horizon=step + 1,
+            quantiles=tuple(float(value) for value in values),
+            drawdown_probability=None if probability is None else float(str(probability)),
+        )
+
+
+def _shift(first: date, months: int) -> str:
+    count = first.year * 12 + first.month - 1 + months
+    return f"{count // 12:04d}-{count % 12 + 1:02d}-01"
