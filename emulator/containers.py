@@ -73,10 +73,10 @@ class ServerProcess:
         self.process.stop(grace_seconds)
 
 
-def start_model_server(
-    context: "Context", image: str, model_data_url: str | None, environment: Mapping[str, str], home: Path
+def start_model_server(  # noqa: PLR0917
+    context: "Context", image: str, model_data_url: str | None, environment: Mapping[str, str], home: Path, log: Path | None = None
 ) -> ServerProcess:
-    """Start `IMAGE serve` with the model under `home/opt/ml/model` and its output in `home/container.log`.
+    """Start `IMAGE serve` with the model under `home/opt/ml/model`.
 
     Parameters
     ----------
@@ -88,6 +88,8 @@ def start_model_server(
         The container's variables as given to CreateModel.
     home
         The container's own folder; removed by the caller after `stop`.
+    log
+        Where its output is appended; `home/container.log` when None.
 
     Raises
     ------
@@ -98,7 +100,7 @@ def start_model_server(
     (root / "model").mkdir(parents=True, exist_ok=True)
     if model_data_url:
         fetch_model(context, model_data_url, root / "model")
-    port, log = free_port(), home / "container.log"
+    port, log = free_port(), log or home / "container.log"
     contract = {"SAGEMAKER_BIND_TO_PORT": str(port), "SAGEMAKER_BASE_DIR": str(root)}
     env = entry.environment() | context.environment() | dict(environment) | contract
     process = context.part(Processes).start(Command(entry.command(["serve"]), env, entry.folder, log))

@@ -25,17 +25,28 @@ def copy_in(objects: Objects, source: Source, folder: Path, cluster: Cluster, ho
     ObjectError
         When nothing is there.
     """
-    found = _manifest(objects, source.uri) if source.data_type == "ManifestFile" else _prefix(objects, source.uri)
-    if not found:
-        raise ObjectError(f"No S3 objects found under S3 URL {source.uri!r} given in input data source")
+    found = find(objects, source)
     names = sorted(found)
     folder.mkdir(parents=True, exist_ok=True)
     for name in cluster.share(names, host) if source.distribution == "ShardedByS3Key" else names:
         objects.download(name, folder / found[name])
 
 
+def find(objects: Objects, source: Source) -> dict[str, str]:
+    """The source's objects: their URIs, and their paths below the prefix.
+
+    Raises
+    ------
+    ObjectError
+        When nothing is there.
+    """
+    found = _manifest(objects, source.uri) if source.data_type == "ManifestFile" else _prefix(objects, source.uri)
+    if not found:
+        raise ObjectError(f"No S3 objects found under S3 URL {source.uri!r} given in input data source")
+    return found
+
+
 def _prefix(objects: Objects, uri: str) -> dict[str, str]:
-    """Object URI -> path below the folder."""
     address = parse(uri)
     return {f"s3://{address.bucket}/{key}": _relative(key, address.key) for key in objects.list(uri)}
 

@@ -31,7 +31,7 @@ Message = Stop | Exited
 
 @dataclass
 class Job:
-    """One running job and its record."""
+    """One running job and its record; `interrupt` is called when it is told to stop."""
 
     context: "Context"
     kind: str
@@ -39,6 +39,7 @@ class Job:
     mailbox: "queue.Queue[Message]" = field(default_factory=queue.Queue)
     stopping: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
+    interrupt: Callable[[], None] | None = None
 
     def update(self, fields: Mapping[str, Any] | Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
         """Merge fields into the job's record."""
@@ -53,6 +54,8 @@ class Job:
         if not self.stopping.is_set():
             self.stopping.set()
             self.mailbox.put(Stop())
+            if self.interrupt is not None:
+                self.interrupt()
 
 
 class Jobs:

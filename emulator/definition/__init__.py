@@ -1,0 +1,1 @@
+"""A pipeline definition: read and checked, its functions resolved, its steps run in order."""
