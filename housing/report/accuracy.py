@@ -1,0 +1,133 @@
+"""How good the quantile paths were: against the baselines, by horizon and era, and the honesty of their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+import numpy as np
+
+from housing.evaluation import Evaluation, MemberScore
+from housing.gate import NOMINAL_COVERAGE
+from housing.report import charts, markup
+from housing.report.summary import BASELINE_NAMES, period_name
+
+
+def accuracy_section(evaluation: Evaluation) -> str:
+    """The table of members with intervals, then the ratio by horizon and era."""
+    best = evaluation.member(evaluation.candidate)
+    lead = (
+        f"The {escape(best.name)} forecast has {markup.number(best.ratio.value)} of the quantile loss of the seasonal naive forecast "
+        f"({markup.between(best.ratio)}), measured on {best.overall.cells:,} prices that came after {len(evaluation.origins)} origins. "
+        "Lower is better; the line marks the seasonal naive forecast."
+    )
+    horizons = {member_name(score): [part.scaled_loss for part in score.horizons] for score in evaluation.members}
+    picture = charts.curves(horizons, best.name, f"{period_name(evaluation, 2)} ahead")
+    return markup.section(
+        "Accuracy",
+        lead,
+        markup.table(*_member_table(evaluation), "members"),
+        '<div class="pair">',
+        markup.figure(
+            picture, "Scaled quantile loss by horizon. Errors grow with the distance; the order of the methods matters more than the level."
+        ),
+        markup.figure(_ratios(evaluation), "Quantile loss relative to the seasonal naive forecast, by horizon and era of the origin."),
+        "</div>",
+        anchor="accuracy",
+    )
+
+
+def calibration_section(evaluation: Evaluation) -> str:
+    """Coverage by horizon and era."""
+    best = evaluation.member(evaluation.candidate)
+    lead = (
+        f"An 80% interval should hold 80% of what comes. Overall it held {markup.percent(best.overall.coverage)}; in the worst origin, "
+        f"{best.worst_coverage.label}, {markup.percent(best.worst_coverage.coverage)}."
+    )
+    coverage = {member_name(score): [part.coverage for part in score.horizons] for score in evaluation.members}
+    known = [value for values in coverage.values() for value in values if np.isfinite(value)]
+    limits = (min([0.5, *known]) - 0.02, 1.0)
+    picture = charts.curves(
+        coverage, best.name, f"{period_name(evaluation, 2)} ahead", reference=NOMINAL_COVERAGE, percent=True, limits=limits
+    )
+    headers = ["<Member", *(part.label for part in best.eras)]
+    rows = [[_name(score, evaluation), *(_coverage_cell(part.coverage) for part in score.eras)] for score in evaluation.members]
+    return markup.section(
+        "Honesty of the intervals",
+        lead,
+        '<div class="pair">',
+        markup.figure(picture, "Share of actual prices inside the 80% interval, by horizon. The line is what was promised."),
+        markup.figure(markup.table(headers, rows, "tinted"), "The same by era of the origin. The deeper the tint, the further from 80%."),
+        "</div>",
+        anchor="calibration",
+    )
+
+
+def ablation_section(ablation: Mapping[str, float] | None) -> str:
+    """What each group of features is worth: the loss without it over the loss with it, largest first; empty without any."""
+    if not ablation:
+        return ""
+    rows = [[escape(name), markup.number(ratio, 3)] for name, ratio in sorted(ablation.items(), key=lambda item: -item[1])]
+    lead = "Quantile loss when a group is left out, relative to that with all of them, out of sample. Above 1 the group helps."
+    return markup.section(
+        "What the features are worth", lead, markup.table(["<Group", "Loss without it"], rows, "narrow"), anchor="features"
+    )
+
+
+def member_name(score: MemberScore) -> str:
+    return BASELINE_NAMES.get(score.name, score.name)
+
+
+def _name(score: MemberScore, evaluation: Evaluation) -> str:
+    shown = escape(member_name(score))
+    return f"<b>{shown}</b>" if score.name == evaluation.candidate else shown
+
+
+def _member_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
+    bounds = [
+        value for score in evaluation.members for value in (score.ratio.low, score.ratio.high, score.ratio.value) if np.isfinite(value)
+    ]
+    low, high = min([0.95, *bounds]) - 0.02, max([1.05, *bounds]) + 0.02
+    rows = [
+        [
+            _name(score, evaluation) + (' <span class="note">baseline</span>' if score.baseline else ""),
+            charts.whisker(score.ratio, low, high, score.name == evaluation.candidate),
+            markup.number(score.ratio.value),
+            _bounds(score),
+            markup.number(score.loss.value, 3),
+            markup.number(score.overall.scaled_error, 3),
+            markup.number(score.weighted_loss, 4),
+            markup.percent(score.overall.coverage),
+            markup.percent(float(np.expm1(score.overall.width))),
+        ]
+        for score in evaluation.members
+    ]
+    return ["<Member", "<Relative to seasonal naive", "Ratio", "90% interval", "SQL", "MASE", "WQL", "Coverage of 80%", "Width"], rows
+
+
+def _bounds(score: MemberScore) -> str:
+    if not np.isfinite(score.ratio.low):
+        return markup.MISSING
+    return f"{score.ratio.low:.2f}&ndash;{score.ratio.high:.2f}"
+
+
+def _ratios(evaluation: Evaluation) -> str:
+    """Members by horizon blocks and eras; a tint for what is better than the baseline, another for worse."""
+    first = evaluation.members[0]
+    headers = ["<Member", *(f"h {part.label}" for part in first.blocks), *(part.label for part in first.eras)]
+    rows = [[_name(score, evaluation), *(_ratio_cell(part.ratio) for part in (*score.blocks, *score.eras))] for score in evaluation.members]
+    return markup.table(headers, rows, "tinted")
+
+
+def _ratio_cell(ratio: float) -> str:
+    if not np.isfinite(ratio):
+        return markup.MISSING
+    tint = min(100.0, abs(ratio - 1) * 150)
+    return f'<span class="{"good" if ratio < 1 else "bad"}" style="--tint:{tint:.0f}%">{ratio:.2f}</span>'
+
+
+def _coverage_cell(coverage: float) -> str:
+    if not np.isfinite(coverage):
+        return markup.MISSING
+    tint = min(100.0, abs(coverage - NOMINAL_COVERAGE) * 400)
+    return f'<span class="bad" style="--tint:{tint:.0f}%">{coverage:.0%}</span>'

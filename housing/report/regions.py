@@ -1,0 +1,98 @@
+"""The first chapters: what is ahead, where the risk is, and every region in one ranked table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from housing.evaluation.onsets import ALARM_LEVEL
+from housing.forecast import Forecast
+from housing.labels import DrawdownDefinition
+from housing.panel import Panel
+from housing.report import charts, fan, markup
+from housing.report.outlook import Outlook
+from housing.sources.base import SourceFacts
+
+MOST_AT_RISK = 6
+LONGEST_TABLE = 150
+
+
+def risk_section(panel: Panel, facts: SourceFacts, forecast: Forecast, outlooks: Sequence[Outlook]) -> str:
+    """Fan charts of the regions most at risk, each with what drives its risk."""
+    ranked = [outlook for outlook in outlooks if outlook.covered and np.isfinite(outlook.probability)]
+    shown = (ranked or sorted(outlooks, key=lambda outlook: outlook.middle))[:MOST_AT_RISK]
+    widest = max((abs(value) for outlook in shown for value in outlook.drivers.values()), default=1.0)
+    cards = "".join(_card(panel, facts, forecast, outlook, widest) for outlook in shown)
+    lead = (
+        "The regions with the highest probability of a drawdown. Thin line: observed prices. Bold line: their yearly mean. "
+        "Shaded: where prices are expected, from the middle outwards with 20%, 40%, 60% and 80% probability; "
+        "the labels are the 80% range and the median at the end of the horizon."
+    )
+    explained = any(outlook.drivers for outlook in shown)
+    if explained:
+        lead += " Bars: what most raises (right) and lowers (left) the risk, in log-odds, against an average region at its peak."
+    return markup.section("Most at risk", lead, f'<div class="cards">{cards}</div>', anchor="risk")
+
+
+def table_section(panel: Panel, facts: SourceFacts, forecast: Forecast, outlooks: Sequence[Outlook]) -> str:
+    """Every region, most at risk first."""
+    shown = outlooks[:LONGEST_TABLE]
+    finite = [value for outlook in shown for value in (outlook.low, outlook.high) if np.isfinite(value)]
+    scale = (min([-0.02, *finite]), max([0.02, *finite]))
+    dollars = in_dollars(facts)
+    rows = [_row(panel, facts.drawdown, outlook, scale, dollars) for outlook in shown]
+    headers = ["<Region", "<Ten years", "Last price", "Change", "<80% range of the change", "Below peak", "Drawdown risk"]
+    rest = f" The other {len(outlooks) - len(shown)} regions are in the forecast file." if len(outlooks) > len(shown) else ""
+    lead = (
+        f"Change: the expected price over the next {len(forecast.dates) * panel.months_per_period} months against the same season a year "
+        "before; the bar is its 80% range, the dot its median, the line no change. "
+        f"Below peak: how far the {_level(facts.drawdown)} stands below its trailing peak.{rest}"
+    )
+    return markup.section("All regions", lead, markup.table(headers, rows, "regions"), anchor="regions")
+
+
+def in_dollars(facts: SourceFacts) -> bool:
+    return facts.unit.startswith("US dollars")
+
+
+def risk_cell(outlook: Outlook, definition: DrawdownDefinition) -> str:
+    """The probability on a tint that deepens with it, or why there is none."""
+    if np.isfinite(outlook.probability):
+        if not outlook.covered:
+            return f'<span class="note">small market, about {markup.percent(outlook.probability)}</span>'
+        tint = min(1.0, float(outlook.probability) / 0.5)
+        return f'<span class="risk" style="--tint:{tint * 100:.0f}%">{markup.percent(outlook.probability)}</span>'
+    if outlook.in_drawdown(definition.threshold):
+        return '<span class="note">in a drawdown</span>'
+    return '<span class="note">not assessed</span>'
+
+
+def _row(panel: Panel, definition: DrawdownDefinition, outlook: Outlook, scale: tuple[float, float], dollars: bool) -> list[str]:
+    ahead = np.isfinite(outlook.middle)
+    return [
+        escape(outlook.region),
+        fan.sparkline(panel, outlook.row),
+        fan.money(outlook.price, dollars) or markup.MISSING,
+        markup.percent(outlook.middle, 1, sign=True),
+        charts.range_bar(outlook.low, outlook.middle, outlook.high, scale) if ahead else markup.MISSING,
+        markup.percent(outlook.depth, 1),
+        risk_cell(outlook, definition),
+    ]
+
+
+def _card(panel: Panel, facts: SourceFacts, forecast: Forecast, outlook: Outlook, widest: float) -> str:
+    chance = markup.percent(outlook.probability) if np.isfinite(outlook.probability) else ""
+    alarm = " alarm" if outlook.probability >= ALARM_LEVEL else ""
+    title = f'<h3>{escape(outlook.region)}<span class="chance{alarm}">{chance}</span></h3>'
+    words = (
+        f"{markup.percent(outlook.middle, 1, sign=True)} expected on a year before, now {markup.percent(outlook.depth, 1)} from the peak"
+    )
+    drivers = charts.diverging(outlook.drivers, widest) if outlook.drivers else ""
+    return f'<article class="card">{title}<p>{words}</p>{fan.fan_chart(panel, forecast, outlook, in_dollars(facts))}{drivers}</article>'
+
+
+def _level(definition: DrawdownDefinition) -> str:
+    words = "price" if definition.smoothing == 1 else "smoothed price"
+    return f"real {words}" if definition.deflator else words
