@@ -79,6 +79,8 @@ def _as_received(environ: dict[str, Any]) -> None:
             text = name.decode("latin1")
             preserved["HTTP_" + text.upper().replace("-", "_")] = text
     environ["moto.preserved_header_names"] = preserved
+    if environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        environ["CONTENT_TYPE"] = "application/octet-stream"  # what curl and urllib say of any body: moto would parse it away
     if "HTTP_AUTHORIZATION" not in environ and "X-Amz-Credential=" in query:
         credential = parse_qs(query)["X-Amz-Credential"][0]
         environ["HTTP_AUTHORIZATION"] = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"

@@ -22,7 +22,7 @@ DEFAULT_REGION = "eu-west-1"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _PAUSE_SECONDS = 0.05
-_LOG_TAIL_LINES = 15
+_LOG_TAIL_LINES = 2
 
 
 class StartError(EmulatorError):
@@ -60,7 +60,7 @@ def up(
     port
         None is the port of the last run when it is free, else 4599, else any free one.
     detach
-        False serves in this process, until it is told to stop.
+        False serves in the terminal and returns when the emulator has ended.
     images
         The images file; None is EMULATOR_IMAGES. A running emulator keeps the one it was started with.
     region
@@ -77,22 +77,30 @@ def up(
     place.create()
     images = images or os.environ.get("EMULATOR_IMAGES")
     if not place.is_locked():
-        _start(place, port, detach, str(Path(images).absolute()) if images else None, region)
+        command = _command(place, port, str(Path(images).absolute()) if images else None, region)
+        _start(place, command if detach else [*command, "--foreground"], port, detach)
+        run = place.last_run()
+        if not detach and run is not None:
+            return Running(place.folder, run.url, run.port, run.pid, run.region)
     return _wait_until_up(place)
 
 
-def _start(place: Home, port: int | None, detach: bool, images: str | None, region: str | None) -> None:
+def _command(place: Home, port: int | None, images: str | None, region: str | None) -> list[str]:
     last = place.last_run()
     region = region or (last.region if last else None) or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
     options = {"--home": str(place.folder), "--region": region, "--port": port, "--images": images}
     words = [str(word) for name, value in options.items() if value is not None for word in (name, value)]
-    command = [sys.executable, "-m", "emulator", "serve", *words]
-    if not detach:
-        command.append("--foreground")
+    return [sys.executable, "-m", "emulator", "serve", *words]
+
+
+def _start(place: Home, command: list[str], port: int | None, detach: bool) -> None:
     # the new process finds this very package, whatever its working directory and its environment are
     here = os.pathsep.join(filter(None, [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": here}
-    code = subprocess.run(command, stdin=subprocess.DEVNULL if detach else None, env=environment, check=False).returncode
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL if detach else None, env={**os.environ, "PYTHONPATH": here})
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:  # a Ctrl-C at the terminal reached the emulator as well, which ends in good order
+        code = process.wait()
     if code == daemon.EXIT_PORT_BUSY:
         raise StartError(f"port: {port} is taken by another program: leave --port out, or name a free one")
     if code not in (0, daemon.EXIT_LOCKED):
@@ -185,14 +193,14 @@ def _running(place: Home) -> LastRun:
 
 
 def _health(run: LastRun, place: Home) -> dict[str, Any] | None:
-    """The status page, or None while nothing (or something else) answers at the port."""
+    """The status page, or None while nothing, or another process than this run's, answers at the port."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{run.url}/health", timeout=10) as response:
             answer: dict[str, Any] = json.loads(response.read())
     except (OSError, ValueError):
         return None
-    return answer if answer.get("home") == str(place.folder) else None
+    return answer if (answer.get("home"), answer.get("pid")) == (str(place.folder), run.pid) else None
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

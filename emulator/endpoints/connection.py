@@ -111,23 +111,31 @@ class Pool:
         """
         head = self._head(method, path, headers, len(body))
         async with asyncio.timeout(timeout_seconds):
+            lost: ConnectionLostError | None = None
             while True:
-                connection = await self._connection()
+                try:
+                    connection = await self._connection()
+                except ConnectionLostError as refused:
+                    raise lost or refused from None
                 reused, connection.used = connection.used, True
                 try:
                     reply = await connection.send(head, body)
-                except ConnectionLostError:
-                    if reused:
-                        continue
-                    raise
+                except ConnectionLostError as error:
+                    if not reused:
+                        raise
+                    lost = error
+                    continue
                 except BaseException:
                     connection.close()
                     raise
-                if connection.open and not self._closed:
-                    self._idle.append(connection)
-                else:
-                    connection.close()
+                self._keep(connection)
                 return reply
+
+    def _keep(self, connection: _Connection) -> None:
+        if connection.open and not self._closed:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     def close(self) -> None:
         """Close the idle connections; busy ones close when their answer has come."""
