@@ -19,7 +19,7 @@ from training.interrupt import EXIT_INTERRUPTED
 
 
 def environment(base: Path) -> dict[str, str]:
-    return {**os.environ, "SAGEMAKER_BASE_DIR": str(base), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
+    return {**os.environ, "SAGEMAKER_BASE_DIR": str(base), "OMP_NUM_THREADS": "1", "HOUSING_IMAGE_DIGEST": "sha256:test"}
 
 
 def run(base: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
