@@ -37,11 +37,11 @@ def fetch(folder: Path, settings: Settings, execution_arn: str | None = None) ->
     """
     taken = snapshot.take(execution_arn or execution.newest(settings), settings)
     read = _reader(settings)
-    evaluation_uri = _processing_output(_step(taken, "Evaluate"), "evaluation", settings)
+    evaluation_uri = _processing_output(_step(taken, "Evaluate", settings), "evaluation", settings)
     evaluation, report = read(f"{evaluation_uri}/evaluation.json"), read(f"{evaluation_uri}/report.html")
-    prepared_uri = _processing_output(_step(taken, "Prepare"), "prepared", settings)
+    prepared_uri = _processing_output(_step(taken, "Prepare", settings), "prepared", settings)
     frequency = json.loads(read(f"{prepared_uri}/panel.json"))["frequency"]
-    answers = read(_transform_output(_step(taken, "Forecast"), settings))
+    answers = read(_transform_output(_step(taken, "Forecast", settings), settings))
     rows = tuple(forecast_rows(answers.splitlines(), MONTHS_PER_PERIOD[frequency]))
     write_text(evaluation, folder / "evaluation.json")
     write_text(report, folder / "report.html")
@@ -49,9 +49,11 @@ def fetch(folder: Path, settings: Settings, execution_arn: str | None = None) ->
     return Results(folder, rows, json.loads(evaluation))
 
 
-def _step(taken: Snapshot, name: str) -> StepState:
-    step = taken.step(name)
-    if step is None or step.status != "Succeeded":
+def _step(taken: Snapshot, name: str, settings: Settings) -> StepState:
+    """The step as it ran, in this execution or the one whose result was reused."""
+    found = taken.step(name)
+    step = snapshot.origin_of(found, settings) if found else None
+    if step is None or step.status != "Succeeded" or not step.job_name:
         raise ResultsError(f"{name}: has no result in {taken.execution_arn.rpartition('/')[2]}; start the pipeline with `housing run`")
     return step
 

@@ -22,7 +22,7 @@ class StepState:
     ----------
     name, status : as the service gives them.
     seconds : from its start to its end, or to now while it runs.
-    cached : was an earlier result reused?
+    source_execution : ARN of the execution whose result was reused, empty when the step itself ran.
     reason : why it failed, empty otherwise.
     detail : what it made or decided: the job's ARN, the model package's ARN, the outcome of a condition.
     job_kind : "ProcessingJob", "TrainingJob", "TransformJob" or empty.
@@ -31,10 +31,15 @@ class StepState:
     name: str
     status: str
     seconds: float
-    cached: bool = False
+    source_execution: str = ""
     reason: str = ""
     detail: str = ""
     job_kind: str = ""
+
+    @property
+    def cached(self) -> bool:
+        """Was the result of an earlier execution reused?"""
+        return bool(self.source_execution)
 
     @property
     def job_name(self) -> str:
@@ -69,6 +74,16 @@ def take(execution_arn: str, settings: Settings) -> Snapshot:
     return Snapshot(execution_arn, execution["PipelineExecutionStatus"], execution.get("FailureReason", ""), steps)
 
 
+def origin_of(step: StepState, settings: Settings) -> StepState:
+    """The step as it ran: that of the execution whose result was reused, where the service names no job for a reused one."""
+    while not step.job_name and step.cached:
+        earlier = take(step.source_execution, settings).step(step.name)
+        if earlier is None:
+            break
+        step = earlier
+    return step
+
+
 def _state(step: Mapping[str, Any]) -> StepState:
     metadata = step.get("Metadata", {})
     job_kind = next((kind for kind in JOB_KINDS if kind in metadata), "")
@@ -76,7 +91,7 @@ def _state(step: Mapping[str, Any]) -> StepState:
         name=step["StepName"],
         status=step["StepStatus"],
         seconds=_seconds(step.get("StartTime"), step.get("EndTime")),
-        cached="CacheHitResult" in step,
+        source_execution=step.get("CacheHitResult", {}).get("SourcePipelineExecutionArn", ""),
         reason=step.get("FailureReason", "") or metadata.get("Fail", {}).get("ErrorMessage", ""),
         detail=_detail(metadata),
         job_kind=job_kind,

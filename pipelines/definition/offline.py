@@ -31,6 +31,8 @@ def offline(settings: Settings) -> Iterator[None]:
     """Hold the SDK's switches for as long as a definition is built, then restore the environment."""
     switches = SWITCHES | {"AWS_DEFAULT_REGION": settings.region}
     before = {name: os.environ.get(name) for name in switches}
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
     os.environ.update(switches)
     logging.disable(logging.WARNING)  # it warns once per step that the service names jobs itself
     try:
@@ -40,6 +42,8 @@ def offline(settings: Settings) -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
+        root.setLevel(level)  # the SDK turns on the log of the whole program when it is imported
+        root.handlers[:] = handlers
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
