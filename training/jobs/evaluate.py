@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
+from pathlib import Path
 
+from housing import artifact
 from housing.atomic import write_atomically
 from housing.backtest import Backtest
 from housing.evaluation import evaluate as score
+from housing.forecaster import Forecaster
 from housing.gate import decide
 from housing.outputs import write_backtest_csv
 from housing.panel import Panel
+from housing.report import write_report
 from training.contract import Container
 from training.entry import run_job
 from training.facts import read_source_facts
+from training.jobs.ensemble import ARCHIVE
 from training.log import say
 
 
@@ -28,7 +34,17 @@ def evaluate(container: Container) -> None:
     content = {**evaluation.to_json(), "gate": gate.to_json()}
     write_atomically(output / "evaluation.json", json.dumps(content, indent=1) + "\n")
     write_backtest_csv(panel, backtest, output / "backtest.csv.gz")
+    forecaster = _load(container.input("model") / ARCHIVE)
+    explanation = forecaster.drawdown.explain(forecaster.panel) if forecaster.drawdown else None
+    forecast = forecaster.forecast_known(forecaster.regions)
+    write_report(output / "report.html", panel, facts, evaluation, forecast, explanation=explanation)
     say(gate.reason)
+
+
+def _load(archive: Path) -> Forecaster:
+    with tempfile.TemporaryDirectory() as folder:
+        artifact.unpack(archive, Path(folder))
+        return Forecaster.load(Path(folder))
 
 
 if __name__ == "__main__":

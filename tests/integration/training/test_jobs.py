@@ -63,6 +63,7 @@ def test_the_record_has_the_numbers_of_the_gate(synthetic_road: Any) -> None:
     assert 0 < record["gate"]["loss_ratio"] < 2
     assert 0 <= record["gate"]["coverage80"] <= 1
     assert record["candidate"] == "ensemble"
+    assert "Six made-up towns" in (synthetic_road.evaluation / "report.html").read_text()
     header = gzip.decompress((synthetic_road.evaluation / "backtest.csv.gz").read_bytes()).splitlines()[0]
     assert header == b"member,region,origin,date,horizon,quantile,value"
 
