@@ -53,10 +53,11 @@ def write_report(
         Group of features -> loss without it over loss with it; left out by default.
     """
     outlooks = build_outlooks(panel, forecast, evaluation.definition, explanation)
+    dollars = source_facts.unit.startswith("US dollars")
     chapters = [
         headline(panel, forecast, evaluation, outlooks),
-        risk_section(panel, source_facts, forecast, outlooks),
-        table_section(panel, source_facts, forecast, outlooks),
+        risk_section(panel, forecast, outlooks, dollars),
+        table_section(panel, forecast, outlooks, evaluation.definition, dollars),
         accuracy_section(evaluation),
         calibration_section(evaluation),
         drawdown_section(evaluation),

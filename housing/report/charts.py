@@ -31,8 +31,9 @@ def range_bar(low: float, middle: float, high: float, scale: tuple[float, float]
     x = svg.Scale(*scale, 4, width - 4)
     centre = CELL_HEIGHT / 2
     body = [svg.segment(x(0), 1, x(0), CELL_HEIGHT - 1, "one")]
-    body.append(svg.bar(x(low), x(high), centre, 7, "range down" if middle < 0 else "range"))
-    body.append(svg.dot(x(middle), centre, 3, "point down" if middle < 0 else "point strong"))
+    low_end, high_end, inside = (min(max(value, scale[0]), scale[1]) for value in (low, high, middle))
+    body.append(svg.bar(x(low_end), x(high_end), centre, 7, "range down" if middle < 0 else "range"))
+    body.append(svg.dot(x(inside), centre, 3, "point down" if middle < 0 else "point strong"))
     return svg.picture(width, CELL_HEIGHT, body, f"{low:+.1%} to {high:+.1%}, median {middle:+.1%}", "cell")
 
 

@@ -13,20 +13,21 @@ from housing.labels import DrawdownDefinition
 from housing.panel import Panel
 from housing.report import charts, fan, markup
 from housing.report.outlook import Outlook
-from housing.sources.base import SourceFacts
 
 MOST_AT_RISK = 6
 LONGEST_TABLE = 150
 
 
-def risk_section(panel: Panel, facts: SourceFacts, forecast: Forecast, outlooks: Sequence[Outlook]) -> str:
+def risk_section(panel: Panel, forecast: Forecast, outlooks: Sequence[Outlook], dollars: bool) -> str:
     """Fan charts of the regions most at risk, each with what drives its risk."""
-    ranked = [outlook for outlook in outlooks if outlook.covered and np.isfinite(outlook.probability)]
-    shown = (ranked or sorted(outlooks, key=lambda outlook: outlook.middle))[:MOST_AT_RISK]
+    drawable = [outlook for outlook in outlooks if np.isfinite(forecast.values[outlook.forecast_row]).all()]
+    ranked = [outlook for outlook in drawable if outlook.covered and np.isfinite(outlook.probability)]
+    shown = (ranked or sorted(drawable, key=lambda outlook: np.nan_to_num(outlook.middle, nan=np.inf)))[:MOST_AT_RISK]
     widest = max((abs(value) for outlook in shown for value in outlook.drivers.values()), default=1.0)
-    cards = "".join(_card(panel, facts, forecast, outlook, widest) for outlook in shown)
+    cards = "".join(_card(panel, forecast, outlook, widest, dollars) for outlook in shown)
+    which = "highest probability of a drawdown" if ranked else "weakest outlook"
     lead = (
-        "The regions with the highest probability of a drawdown. Thin line: observed prices. Bold line: their yearly mean. "
+        f"The regions with the {which}. Thin line: observed prices. Bold line: their yearly mean. "
         "Shaded: where prices are expected, from the middle outwards with 20%, 40%, 60% and 80% probability; "
         "the labels are the 80% range and the median at the end of the horizon."
     )
@@ -36,25 +37,19 @@ def risk_section(panel: Panel, facts: SourceFacts, forecast: Forecast, outlooks:
     return markup.section("Most at risk", lead, f'<div class="cards">{cards}</div>', anchor="risk")
 
 
-def table_section(panel: Panel, facts: SourceFacts, forecast: Forecast, outlooks: Sequence[Outlook]) -> str:
+def table_section(panel: Panel, forecast: Forecast, outlooks: Sequence[Outlook], definition: DrawdownDefinition, dollars: bool) -> str:
     """Every region, most at risk first."""
     shown = outlooks[:LONGEST_TABLE]
-    finite = [value for outlook in shown for value in (outlook.low, outlook.high) if np.isfinite(value)]
-    scale = (min([-0.02, *finite]), max([0.02, *finite]))
-    dollars = in_dollars(facts)
-    rows = [_row(panel, facts.drawdown, outlook, scale, dollars) for outlook in shown]
+    scale = _shared_scale(shown)
+    rows = [_row(panel, definition, outlook, scale, dollars) for outlook in shown]
     headers = ["<Region", "<Ten years", "Last price", "Change", "<80% range of the change", "Below peak", "Drawdown risk"]
     rest = f" The other {len(outlooks) - len(shown)} regions are in the forecast file." if len(outlooks) > len(shown) else ""
     lead = (
         f"Change: the expected price over the next {len(forecast.dates) * panel.months_per_period} months against the same season a year "
         "before; the bar is its 80% range, the dot its median, the line no change. "
-        f"Below peak: how far the {_level(facts.drawdown)} stands below its trailing peak.{rest}"
+        f"Below peak: how far the {_level(definition)} stands below its trailing peak.{rest}"
     )
     return markup.section("All regions", lead, markup.table(headers, rows, "regions"), anchor="regions")
-
-
-def in_dollars(facts: SourceFacts) -> bool:
-    return facts.unit.startswith("US dollars")
 
 
 def risk_cell(outlook: Outlook, definition: DrawdownDefinition) -> str:
@@ -82,7 +77,16 @@ def _row(panel: Panel, definition: DrawdownDefinition, outlook: Outlook, scale: 
     ]
 
 
-def _card(panel: Panel, facts: SourceFacts, forecast: Forecast, outlook: Outlook, widest: float) -> str:
+def _shared_scale(outlooks: Sequence[Outlook]) -> tuple[float, float]:
+    """The axis of all range bars: wide enough for all but the most extreme regions, zero included."""
+    bounds = np.array([[outlook.low, outlook.high] for outlook in outlooks])
+    bounds = bounds[np.isfinite(bounds).all(1)]
+    if not len(bounds):
+        return -0.02, 0.02
+    return min(-0.02, float(np.quantile(bounds[:, 0], 0.04))), max(0.02, float(np.quantile(bounds[:, 1], 0.96)))
+
+
+def _card(panel: Panel, forecast: Forecast, outlook: Outlook, widest: float, dollars: bool) -> str:
     chance = markup.percent(outlook.probability) if np.isfinite(outlook.probability) else ""
     alarm = " alarm" if outlook.probability >= ALARM_LEVEL else ""
     title = f'<h3>{escape(outlook.region)}<span class="chance{alarm}">{chance}</span></h3>'
@@ -90,7 +94,7 @@ def _card(panel: Panel, facts: SourceFacts, forecast: Forecast, outlook: Outlook
         f"{markup.percent(outlook.middle, 1, sign=True)} expected on a year before, now {markup.percent(outlook.depth, 1)} from the peak"
     )
     drivers = charts.diverging(outlook.drivers, widest) if outlook.drivers else ""
-    return f'<article class="card">{title}<p>{words}</p>{fan.fan_chart(panel, forecast, outlook, in_dollars(facts))}{drivers}</article>'
+    return f'<article class="card">{title}<p>{words}</p>{fan.fan_chart(panel, forecast, outlook, dollars)}{drivers}</article>'
 
 
 def _level(definition: DrawdownDefinition) -> str:
