@@ -1,10 +1,12 @@
 """What every operation is given: where this emulator keeps things, who it says it is, and its long-lived parts."""
 
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
+from emulator.errors import EmulatorError
 from emulator.images import Images
 from emulator.store import Store
 
@@ -33,9 +35,9 @@ class Context:
     images
         What runs in place of each container image.
     wait_scale
-        Factor on the waits that only imitate the service (retry back-off, Spot restart); 0 in tests.
+        Factor on the waits that only imitate the service (retry back-off, Spot restart): EMULATOR_WAIT_SCALE, else 1.
     stop_grace_seconds
-        How long a job that is told to stop may take between SIGTERM and SIGKILL.
+        How long a job that is told to stop may take between SIGTERM and SIGKILL: EMULATOR_STOP_GRACE_SECONDS, else 120.
     """
 
     store: Store
@@ -44,8 +46,8 @@ class Context:
     account: str
     endpoint_url: str
     images: Images
-    wait_scale: float = 1.0
-    stop_grace_seconds: float = 120.0
+    wait_scale: float = field(default_factory=lambda: _setting("EMULATOR_WAIT_SCALE", 1.0))
+    stop_grace_seconds: float = field(default_factory=lambda: _setting("EMULATOR_STOP_GRACE_SECONDS", 120.0))
     _parts: dict[type[Any], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
@@ -78,3 +80,11 @@ class Context:
         for part in cast(list[_Closable], parts):
             part.close()
         self.store.close()
+
+
+def _setting(name: str, default: float) -> float:
+    text = os.environ.get(name, "")
+    try:
+        return float(text) if text else default
+    except ValueError:
+        raise EmulatorError(f"{name} must be a number, not {text!r}") from None
