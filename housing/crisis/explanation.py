@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -24,23 +23,39 @@ class Curve:
     noise: float
 
 
-def explain_region(row: int, signals: Signals, steps: tuple[Step, ...], curve: Curve, at_risk: bool) -> dict[str, Any]:
-    """`log_odds`, `base` and `contributions` of one row; see `DrawdownHead.explain`."""
-    if not at_risk:
-        return {"log_odds": float("nan"), "base": float("nan"), "contributions": {}}
+@dataclass(frozen=True)
+class Reasons:
+    """`log_odds` = `base` + the sum of `contributions`."""
+
+    log_odds: float
+    base: float
+    contributions: dict[str, float]
+
+
+NO_REASONS = Reasons(float("nan"), float("nan"), {})
+
+
+def explain_region(row: int, signals: Signals, steps: tuple[Step, ...], curve: Curve) -> Reasons:
+    """The outlook's log-odds of one row, taken apart at the step that is closest to the threshold."""
     full = -np.log1p(-curve.threshold)
     room = np.log1p(signals.depth[row, -1]) + full
     far = [(room + s.mean(signals)[row, -1]) / s.deviation(signals)[row, -1] for s in steps]
     step = steps[int(np.argmin(far))]
     scale, usual = step.deviation(signals)[row, -1], step.scale * curve.noise**NOISE_POWER
-    contributions = {"depth": curve.slope * (full - room) / scale}
+    contributions = {"depth": float(curve.slope * (full - room) / scale)}
     for predictor, part in zip(step.names, step.parts(signals)[row, -1], strict=True):
         kind, rest = predictor.split(".", 1)
         group = GROUPS.get(kind, rest)
-        contributions[group] = contributions.get(group, 0.0) - curve.slope * part / scale
-    contributions["volatility"] = -curve.slope * (full + step.intercept) * (1 / scale - 1 / usual)
-    return {
-        "log_odds": float(curve.intercept - curve.slope * min(far)),
-        "base": float(curve.intercept - curve.slope * (full + step.intercept) / usual),
-        "contributions": {group: float(value) for group, value in contributions.items()},
-    }
+        contributions[group] = contributions.get(group, 0.0) - float(curve.slope * part / scale)
+    contributions["volatility"] = float(-curve.slope * (full + step.intercept) * (1 / scale - 1 / usual))
+    base = float(curve.intercept - curve.slope * (full + step.intercept) / usual)
+    return Reasons(float(curve.intercept - curve.slope * min(far)), base, contributions)
+
+
+def with_paths(reasons: Reasons, implied: float, share: float) -> Reasons:
+    """The reasons after `share` of the log-odds went to `implied`, those of the ensemble's paths."""
+    if share == 0.0 or not reasons.contributions:
+        return reasons
+    contributions = {group: (1 - share) * value for group, value in reasons.contributions.items()}
+    contributions["paths"] = share * (implied - reasons.base)
+    return Reasons((1 - share) * reasons.log_odds + share * implied, reasons.base, contributions)

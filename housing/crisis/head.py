@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from housing.backtest import Backtest
-from housing.crisis.logistic import fit_logistic, sigmoid
+from housing.crisis.calibration import calibrate, distance
+from housing.crisis.dependence import DEFAULT_MEMORY, combined_paths, estimate_memory
+from housing.crisis.explanation import NO_REASONS, Curve, explain_region, with_paths
+from housing.crisis.logistic import log_odds, sigmoid
+from housing.crisis.market import Market
 from housing.crisis.outlook import Step, fit_outlook
-from housing.crisis.signals import Market, Signals, build_signals, with_deflator_to_date
+from housing.crisis.paths import paths_probability
+from housing.crisis.signals import Signals, build_signals, with_deflator_to_date
 from housing.errors import ArtifactError, SettingsError
-from housing.labels import DrawdownDefinition, onset_labels
+from housing.labels import DrawdownDefinition
 from housing.members.store import read_json, write_json
 from housing.panel import Floats, Panel
 
 FILE = "crisis.json"
 
-PRIOR_SLOPE = 1.7
-"""A logistic curve with this slope is the normal distribution function within 0.01: the prior is 'the outlook is right'."""
-
-INTERCEPT_PENALTY, SLOPE_PENALTY = 10.0, 100.0
-
-NEIGHBOURS = (0.5, 1.0, 1.5)
-"""The calibration also learns from the onsets of shallower and deeper drawdowns: more events, and any threshold can be asked."""
-
-DEEPEST = 0.95
+PATHS_SHARE = 0.5
+"""Weight, in log-odds, of what the ensemble's quantile paths imply."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """All that a fit leaves: the definition, the outlook, the cross-section's course, the calibration (intercept, slope)."""
+    """All that a fit leaves: the definition, the outlook, the cross-section's course, the calibration (intercept, slope)
+    and the memory of the forecast errors."""
 
     definition: DrawdownDefinition
     frequency: str
@@ -40,6 +39,7 @@ class Fitted:
     market: Market
     intercept: float
     slope: float
+    memory: float
 
 
 class DrawdownHead:
@@ -47,6 +47,7 @@ class DrawdownHead:
 
     distance = min over the next steps of (room above the threshold + expected growth) / scale of the error,
     log-odds = intercept - slope * distance, with intercept and slope pulled to 0 and 1.7 (the normal law).
+    Where the ensemble's forecast is given, its paths imply log-odds of their own, and the mean of the two is the answer.
     """
 
     def __init__(self) -> None:
@@ -60,13 +61,21 @@ class DrawdownHead:
         """Learn from a panel that ends at the origin.
 
         A period teaches only once its whole window of `horizon` periods lies inside the panel, which `Panel.until` has cut
-        at the origin and at the publication lags. DataError when the panel is too short to learn anything.
+        at the origin and at the publication lags. From `backtest` comes the dependence of forecast errors from step to step.
+        DataError when the panel is too short to learn anything.
         """
+        memory = DEFAULT_MEMORY
+        if backtest is not None:
+            memory = estimate_memory(panel, backtest.origins.tolist(), combined_paths(panel, backtest))
+        return self.fit_with_memory(panel, definition, memory)
+
+    def fit_with_memory(self, panel: Panel, definition: DrawdownDefinition, memory: float) -> Self:
+        """`fit` with a dependence of the errors that is already known, in [0, 1]; see `housing.crisis.paths`."""
         panel = with_deflator_to_date(panel, definition)
         signals = build_signals(panel, definition)
         steps = tuple(fit_outlook(signals, definition.horizon, _teaching(panel, definition)))
-        intercept, slope = _calibrate(panel, definition, signals, steps)
-        self._fitted = Fitted(definition, panel.frequency, steps, signals.market, intercept, slope)
+        intercept, slope = calibrate(panel, definition, signals, steps)
+        self._fitted = Fitted(definition, panel.frequency, steps, signals.market, intercept, slope, memory)
         return self
 
     def predict(self, panel: Panel, log_quantiles: Floats | None = None, threshold: float | None = None) -> Floats:
@@ -80,27 +89,36 @@ class DrawdownHead:
         state, signals = self._newest(panel)
         definition = state.definition if threshold is None else state.definition.at(threshold)
         odds = state.intercept - state.slope * distance(signals, state.steps, definition.threshold)[:, -1]
+        if log_quantiles is not None:
+            odds = _blended(odds, self._implied(panel, log_quantiles, definition))
         at_risk = signals.depth[:, -1] > -definition.threshold
         return np.where(at_risk, sigmoid(odds), np.nan)
 
-    def explain(self, panel: Panel, threshold: float | None = None) -> list[dict[str, Any]]:
+    def explain(self, panel: Panel, log_quantiles: Floats | None = None, threshold: float | None = None) -> list[dict[str, Any]]:
         """Why each region is at risk: its log-odds as a sum over groups of variables.
 
         Per region `{"region", "probability", "log_odds", "base", "contributions": {group: log-odds}}`, where `base` is a
         region at its peak, with average signals and the market's noise; `base` and the contributions add up to `log_odds`.
-        The probability is NaN, and there are no contributions, where `predict` has none.
+        The group `paths` is what the ensemble's forecast adds. The probability is NaN, and there are no contributions,
+        where `predict` has none.
         """
-        from housing.crisis.explanation import Curve, explain_region
-
         state, signals = self._newest(panel)
         definition = state.definition if threshold is None else state.definition.at(threshold)
-        probability = self.predict(panel, threshold=threshold)
+        probability = self.predict(panel, log_quantiles, threshold)
+        implied = np.full(len(probability), np.nan) if log_quantiles is None else self._implied(panel, log_quantiles, definition)
         curve = Curve(definition.threshold, state.intercept, state.slope, float(signals.market.noise[-1]))
-        return [
-            {"region": name, "probability": float(probability[i])}
-            | explain_region(i, signals, state.steps, curve, bool(np.isfinite(probability[i])))
-            for i, name in enumerate(panel.regions)
-        ]
+        entries = []
+        for i, name in enumerate(panel.regions):
+            reasons = explain_region(i, signals, state.steps, curve) if np.isfinite(probability[i]) else NO_REASONS
+            share = PATHS_SHARE if np.isfinite(implied[i]) else 0.0
+            mixed = with_paths(reasons, float(implied[i]), share)
+            entries.append({"region": name, "probability": float(probability[i]), **asdict(mixed)})
+        return entries
+
+    def _implied(self, panel: Panel, log_quantiles: Floats, definition: DrawdownDefinition) -> Floats:
+        to_date = with_deflator_to_date(panel, definition)
+        everywhere = replace(definition, regions=None)
+        return log_odds(paths_probability(to_date, everywhere, log_quantiles, self._state().memory))
 
     def save(self, folder: Path) -> None:
         """Write `crisis.json`; the same fit gives the same bytes."""
@@ -114,6 +132,7 @@ class DrawdownHead:
                 "market": state.market.to_json(),
                 "intercept": state.intercept,
                 "slope": state.slope,
+                "memory": state.memory,
             },
         )
 
@@ -130,6 +149,7 @@ class DrawdownHead:
                 market=Market.from_json(facts["market"]),
                 intercept=facts["intercept"],
                 slope=facts["slope"],
+                memory=facts["memory"],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{FILE}: {error} is missing or malformed; train the drawdown head again") from error
@@ -147,29 +167,10 @@ class DrawdownHead:
         return self._fitted
 
 
-def distance(signals: Signals, steps: tuple[Step, ...], threshold: float) -> Floats:
-    """Room above the threshold at the tightest step, in scales of the outlook's error: (N, T')."""
-    room = np.log1p(signals.depth) - np.log1p(-threshold)
-    nearest: Floats = np.minimum.reduce([(room + step.mean(signals)) / step.deviation(signals) for step in steps])
-    return nearest
+def _blended(outlook: Floats, implied: Floats) -> Floats:
+    return np.where(np.isfinite(implied), (1 - PATHS_SHARE) * outlook + PATHS_SHARE * implied, outlook)
 
 
 def _teaching(panel: Panel, definition: DrawdownDefinition) -> Floats:
     chosen = panel.regions if definition.regions is None else definition.regions
     return np.isin(panel.regions, chosen).astype(np.float64)
-
-
-def _calibrate(panel: Panel, definition: DrawdownDefinition, signals: Signals, steps: tuple[Step, ...]) -> tuple[float, float]:
-    """Intercept and slope from the matured labels; overlapping windows count as one observation."""
-    distances, labels = [], []
-    for factor in NEIGHBOURS:
-        depth = min(factor * definition.threshold, DEEPEST)
-        label, far = onset_labels(panel, definition.at(depth)), distance(signals, steps, depth)
-        usable = np.isfinite(label) & np.isfinite(far)
-        distances.append(far[usable])
-        labels.append(label[usable])
-    y, far = np.concatenate(labels), np.concatenate(distances)
-    x = np.column_stack([np.ones(len(far)), -far])
-    weight = np.full(len(y), 1 / (definition.horizon * len(NEIGHBOURS)))
-    b = fit_logistic(x, y, weight, np.array([INTERCEPT_PENALTY, SLOPE_PENALTY]), np.array([0.0, PRIOR_SLOPE]))
-    return float(b[0]), float(max(b[1], 0.0))

@@ -6,12 +6,12 @@ Every signal at column t uses columns up to t alone, and a covariate only as old
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
 
 import numpy as np
 
+from housing.crisis.market import Market
 from housing.labels import DrawdownDefinition, carry_forward, drawdown_depth, drawdown_level, trailing_mean
-from housing.panel import Floats, Months, Panel
+from housing.panel import Floats, Panel
 
 NOISE_HALFLIFE_YEARS = 0.5
 """Memory of the noise measure: short, so that an index that has become less noisy is believed at once."""
@@ -21,43 +21,6 @@ OWN_NOISE_SHARE = 1 / 3
 
 _ABSOLUTE_TO_DEVIATION = 1.2533  # mean |x| of a normal variable is its deviation / 1.2533
 _SMALLEST_NOISE = 1e-4
-
-
-@dataclass(frozen=True)
-class Market:
-    """The cross-section's course, one value per date, shape (T,) each, over `regions` regions.
-
-    Kept in the artifact, so that a question about one region alone is answered as among all of them.
-    """
-
-    dates: Months
-    growth: Floats
-    turn: Floats
-    noise: Floats
-    regions: int
-
-    def or_else(self, own: Market) -> Market:
-        """`own`, but this market's values where it knows the date; later its last ones when `own` has under half its regions."""
-        last = len(self.dates) - 1
-        position = np.minimum(np.searchsorted(self.dates, own.dates), last)
-        known = self.dates[position] == own.dates
-        if 2 * own.regions < self.regions:
-            known |= own.dates > self.dates[last]
-
-        def merged(stored: Floats, fresh: Floats) -> Floats:
-            return np.where(known, stored[position], fresh)
-
-        return Market(own.dates, merged(self.growth, own.growth), merged(self.turn, own.turn), merged(self.noise, own.noise), self.regions)
-
-    def to_json(self) -> dict[str, Any]:
-        series = {name: [float(v) if np.isfinite(v) else None for v in getattr(self, name)] for name in ("growth", "turn", "noise")}
-        return {"dates": [str(d) for d in self.dates], "regions": self.regions} | series
-
-    @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> Self:
-        dates = np.array(facts["dates"], dtype="datetime64[M]")
-        growth, turn, noise = (np.array(facts[name], dtype=np.float64) for name in ("growth", "turn", "noise"))
-        return cls(dates, growth, turn, noise, int(facts["regions"]))
 
 
 @dataclass(frozen=True)

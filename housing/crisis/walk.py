@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from housing.backtest import Backtest
+from housing.crisis.dependence import DEFAULT_MEMORY, combined_paths, estimate_memory
 from housing.crisis.head import DrawdownHead
 from housing.crisis.logistic import fit_logistic, sigmoid
 from housing.crisis.signals import growth
@@ -28,15 +30,35 @@ def walk_forward(
     if origins is None:
         if backtest is None:
             raise SettingsError("origins: none given and no backtest to take them from")
-        origins = (int(o) for o in backtest.origins)
+        origins = backtest.origins.tolist()
     rows: dict[str, list[Floats]] = {"ensemble": [], "rule": [], "climatology": [], "logistic": []}
+    forecasts = _Forecasts.of(panel, backtest)
     for origin in origins:
-        for method, values in _at_origin(panel.until(origin), definition, backtest).items():
+        for method, values in _at_origin(panel.until(origin), definition, forecasts).items():
             rows[method].append(values)
     return {method: np.array(values).reshape(-1, len(panel.regions)) for method, values in rows.items()}
 
 
-def _at_origin(known: Panel, definition: DrawdownDefinition, backtest: Backtest | None) -> dict[str, Floats]:
+@dataclass(frozen=True)
+class _Forecasts:
+    """The ensemble's forecasts at the origins of a backtest, (O, N, H, 9), each from what was known there."""
+
+    origins: list[int]
+    paths: Floats
+
+    @classmethod
+    def of(cls, panel: Panel, backtest: Backtest | None) -> _Forecasts | None:
+        return None if backtest is None else cls(backtest.origins.tolist(), combined_paths(panel, backtest))
+
+    def at(self, known: Panel) -> tuple[float, Floats | None]:
+        """The memory of the errors seen by the end of `known`, and the forecast from there, if there is one."""
+        now = len(known.dates) - 1
+        earlier = sum(origin < now for origin in self.origins)
+        memory = estimate_memory(known, self.origins[:earlier], self.paths[:earlier])
+        return memory, self.paths[self.origins.index(now)] if now in self.origins else None
+
+
+def _at_origin(known: Panel, definition: DrawdownDefinition, forecasts: _Forecasts | None) -> dict[str, Floats]:
     depth, label = drawdown_depth(known, definition), onset_labels(known, definition)
     now = depth[:, -1]
     at_risk = np.isfinite(now) & (now > -definition.threshold)
@@ -47,16 +69,17 @@ def _at_origin(known: Panel, definition: DrawdownDefinition, backtest: Backtest 
     seen = np.isfinite(label)
     climate = float(np.mean(label[seen])) if seen.any() else np.nan
     return {
-        "ensemble": masked(_ours(known, definition, backtest)),
+        "ensemble": masked(_ours(known, definition, forecasts)),
         "rule": masked(-now),
         "climatology": masked(climate),
         "logistic": masked(_reference(known, definition, depth, label)),
     }
 
 
-def _ours(known: Panel, definition: DrawdownDefinition, backtest: Backtest | None) -> Floats:
+def _ours(known: Panel, definition: DrawdownDefinition, forecasts: _Forecasts | None) -> Floats:
+    memory, paths = (DEFAULT_MEMORY, None) if forecasts is None else forecasts.at(known)
     try:
-        return DrawdownHead().fit(known, definition, backtest).predict(known)
+        return DrawdownHead().fit_with_memory(known, definition, memory).predict(known, paths)
     except DataError:
         return np.full(len(known.regions), np.nan)
 

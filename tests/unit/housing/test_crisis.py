@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def _memorised(label: Floats, folds: list[tuple[np.ndarray, np.ndarray]]) -> tup
 def test_a_deeper_threshold_is_never_more_likely(panel: Panel, head: DrawdownHead) -> None:
     known = panel.until(100)
     likely = [head.predict(known, threshold=depth) for depth in (0.05, 0.1, 0.2)]
-    for shallow, deep in zip(likely, likely[1:], strict=False):
+    for shallow, deep in pairwise(likely):
         both = np.isfinite(shallow) & np.isfinite(deep)
         assert both.any()
         assert np.all(deep[both] <= shallow[both])
@@ -211,9 +212,8 @@ def test_another_frequency_is_refused(head: DrawdownHead) -> None:
 
 def test_an_unpublished_deflator_goes_on_at_last_years_pace() -> None:
     index = 100 * 1.002 ** np.arange(36)
-    panel = Panel(
-        ("a",), np.datetime64("2000-01", "M") + np.arange(36), "M", np.full((1, 36), 100.0), national={"cpi": index}, lags={"cpi": 2}
-    )
+    dates, flat = np.datetime64("2000-01", "M") + np.arange(36), np.full((1, 36), 100.0)
+    panel = Panel(("a",), dates, "M", flat, national={"cpi": index}, lags={"cpi": 2})
     definition = DrawdownDefinition(0.05, 12, 60, deflator="cpi")
     known = panel.until(35)
     assert np.isnan(known.national["cpi"][-2:]).all()
