@@ -74,8 +74,8 @@ class Settings(BaseSettings):
     origins: PositiveInt = 8
     seed: NonNegativeInt = 7
 
-    # How good it must be to be registered
-    max_loss_ratio: PositiveFloat = 0.80
+    # How good it must be to be registered: quantile loss as a share of the best baseline's, share of prices in the 80% interval
+    max_loss_ratio: PositiveFloat = 1.0
     min_coverage80: PositiveFloat = 0.70
     max_coverage80: PositiveFloat = 0.90
 

@@ -47,13 +47,20 @@ def ensemble(context: Context, prepared: ProcessingStep, trained: Mapping[str, T
 
 
 def evaluate(context: Context, prepared: ProcessingStep, combined: ProcessingStep) -> ProcessingStep:
-    """The backtest -> evaluation.json, which the gate reads, and the report."""
+    """The backtest, held against the bars -> evaluation.json, which the gate reads, and the report."""
     inputs = {
         "panel": output(prepared, "prepared"),
         "backtest": output(combined, "backtest"),
         "model": output(combined, "model"),
     }
-    return _step(context, "Evaluate", inputs=inputs, outputs=["evaluation"], property_files=[EVALUATION_FILE])
+    parameters = context.parameters
+    bars = {
+        "--max-loss-ratio": parameters.max_loss_ratio,
+        "--min-coverage80": parameters.min_coverage80,
+        "--max-coverage80": parameters.max_coverage80,
+    }
+    arguments = [word for name, bar in bars.items() for word in (name, bar.to_string())]
+    return _step(context, "Evaluate", inputs=inputs, outputs=["evaluation"], arguments=arguments, property_files=[EVALUATION_FILE])
 
 
 def output(step: ProcessingStep, name: str) -> PipelineVariable:

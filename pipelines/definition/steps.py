@@ -21,5 +21,5 @@ def all_steps(context: Context) -> list[Step]:
     registered = register(context, combined, evaluated)
     created = create_model(context, combined)
     predicted = forecast(context, created, prepared)
-    gate = quality_gate(context.parameters, passed=[registered, created, predicted])
+    gate = quality_gate(passed=[registered, created, predicted])
     return [panel, prepared, *trained.values(), combined, evaluated, gate]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from housing import artifact
@@ -12,10 +14,11 @@ from housing.atomic import write_atomically
 from housing.backtest import Backtest
 from housing.evaluation import evaluate as score
 from housing.forecaster import Forecaster
-from housing.gate import decide
+from housing.gate import Limits, decide
 from housing.outputs import write_backtest_csv
 from housing.panel import Panel
 from housing.report import write_report
+from training.arguments import positive_numbers
 from training.contract import Container
 from training.entry import run_job
 from training.facts import read_source_facts
@@ -23,13 +26,14 @@ from training.jobs.ensemble import ARCHIVE
 from training.log import say
 
 
-def evaluate(container: Container) -> None:
+def evaluate(container: Container, argv: Sequence[str] = ()) -> None:
     """`input/{panel,backtest,model}/` to `output/evaluation/`: evaluation.json, report.html, backtest.csv.gz."""
+    limits = read_limits(argv)
     source = container.input("panel")
     panel, facts = Panel.load(source), read_source_facts(source)
     backtest = Backtest.load(container.input("backtest") / "backtest.npz")
     evaluation = score(panel, backtest, facts.drawdown)
-    gate = decide(evaluation)
+    gate = decide(evaluation, limits=limits)
     output = container.output("evaluation")
     content = {**evaluation.to_json(), "gate": gate.to_json()}
     write_atomically(output / "evaluation.json", json.dumps(content, indent=1) + "\n")
@@ -41,6 +45,13 @@ def evaluate(container: Container) -> None:
     say(gate.reason)
 
 
+def read_limits(argv: Sequence[str]) -> Limits:
+    """The gate's bars from `--max-loss-ratio R --min-coverage80 C --max-coverage80 C`; SettingsError names a bad one."""
+    usual = Limits()
+    bars = positive_numbers(argv, max_loss_ratio=usual.loss_ratio, min_coverage80=usual.coverage_low, max_coverage80=usual.coverage_high)
+    return replace(usual, loss_ratio=bars["max_loss_ratio"], coverage_low=bars["min_coverage80"], coverage_high=bars["max_coverage80"])
+
+
 def _load(archive: Path) -> Forecaster:
     with tempfile.TemporaryDirectory() as folder:
         artifact.unpack(archive, Path(folder))
@@ -48,4 +59,4 @@ def _load(archive: Path) -> Forecaster:
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(evaluate, "processing"))
+    sys.exit(run_job(lambda container: evaluate(container, sys.argv[1:]), "processing"))

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from housing.gate import Limits
+from housing.members import MEMBERS
 from pipelines.definition import metrics
 from pipelines.settings import Settings
 from pipelines.validate import walk
@@ -99,10 +101,24 @@ def test_the_package_and_the_batch_forecast_hold_the_same_model(definition: dict
     assert package == step(definition, "CreateModel")["Arguments"]["PrimaryContainer"]
 
 
-def test_a_miss_names_both_bars_and_what_was_reached(definition: dict[str, Any]) -> None:
-    message = json.dumps(step(definition, "QualityGateMissed")["Arguments"]["ErrorMessage"])
-    for part in ("gate.loss_ratio", "gate.coverage80", "Parameters.MaxLossRatio", "Parameters.MinCoverage80", "Parameters.MaxCoverage80"):
-        assert part in message
+def test_the_bars_reach_the_step_that_judges_and_its_words_the_failure(definition: dict[str, Any]) -> None:
+    arguments = json.dumps(step(definition, "Evaluate")["Arguments"]["AppSpecification"]["ContainerArguments"])
+    for bar in ("MaxLossRatio", "MinCoverage80", "MaxCoverage80"):
+        assert f"Parameters.{bar}" in arguments
+    (condition,) = step(definition, "QualityGate")["Arguments"]["Conditions"]
+    assert (condition["Type"], condition["RightValue"]) == ("Equals", 1)
+    assert "gate.passed" in json.dumps(condition["LeftValue"])
+    assert "gate.reason" in json.dumps(step(definition, "QualityGateMissed")["Arguments"]["ErrorMessage"])
+
+
+def test_the_bars_are_those_of_the_domain_unless_chosen() -> None:
+    settings, limits = Settings(), Limits()
+    bars = (settings.max_loss_ratio, settings.min_coverage80, settings.max_coverage80)
+    assert bars == (limits.loss_ratio, limits.coverage_low, limits.coverage_high)
+
+
+def test_every_member_of_a_train_step_exists() -> None:
+    assert {member for members in Settings().train_steps.values() for member in members} <= set(MEMBERS)
 
 
 @pytest.mark.parametrize("value", ["0.71", "12", "1e-05", "-0.5", ".5"])

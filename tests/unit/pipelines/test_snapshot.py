@@ -65,10 +65,10 @@ def test_a_failed_execution_raises_with_the_step_and_its_reason() -> None:
     failed = snapshot(
         StepState("Ingest", "Succeeded", 1.0), StepState("QualityGateMissed", "Failed", 0.0, reason="missed"), status="Failed"
     )
-    with pytest.raises(ExecutionError, match="^QualityGateMissed failed: missed$"):
+    with pytest.raises(ExecutionError, match=r"^QualityGateMissed failed: missed$"):
         require_success(failed, Settings())
 
 
 def test_a_stopped_execution_names_the_next_command() -> None:
-    with pytest.raises(ExecutionError, match="execution stopped: .*housing run"):
+    with pytest.raises(ExecutionError, match=r"execution stopped: .*housing run"):
         require_success(snapshot(status="Stopped"), Settings())

@@ -7,9 +7,11 @@ import re
 import pytest
 
 from housing.errors import SettingsError
+from housing.gate import Limits
 from pipelines.definition import metrics
 from training import metrics_log
 from training.arguments import positive_integers
+from training.jobs.evaluate import read_limits
 from training.jobs.train import Choice
 
 
@@ -57,3 +59,14 @@ def test_an_argument_without_meaning_is_refused_in_one_line(argv: list[str]) -> 
     with pytest.raises(SettingsError) as caught:
         positive_integers(argv, horizon=None)
     assert "\n" not in str(caught.value)
+
+
+def test_the_bars_of_the_gate_are_read_from_the_arguments() -> None:
+    limits = read_limits(["--max-loss-ratio", "0.7", "--min-coverage80", "0.75"])
+    assert (limits.loss_ratio, limits.coverage_low, limits.coverage_high) == (0.7, 0.75, Limits().coverage_high)
+
+
+@pytest.mark.parametrize("argv", [["--max-loss-ratio", "0"], ["--min-coverage80", "nan"], ["--max-loss", "1"], ["--max-coverage80", "x"]])
+def test_a_bar_without_meaning_is_refused(argv: list[str]) -> None:
+    with pytest.raises(SettingsError):
+        read_limits(argv)
