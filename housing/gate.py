@@ -25,7 +25,8 @@ class Limits:
 
     Attributes
     ----------
-    loss_ratio : candidate's scaled quantile loss over that of the best baseline, at most.
+    loss_ratio : candidate's scaled quantile loss over that of the best baseline, at most; above it the candidate must be
+        indistinguishable from the baseline and better calibrated.
     coverage_low, coverage_high : share of actual prices inside the 80% interval.
     calibration_error : of the drawdown probabilities, at most.
     """
@@ -82,11 +83,13 @@ def decide(evaluation: Evaluation, approved: Mapping[str, Any] | None = None, li
 
 
 def _loss_bar(evaluation: Evaluation, limits: Limits) -> Bar:
-    candidate = evaluation.member(evaluation.candidate).overall.scaled_loss
+    candidate = evaluation.member(evaluation.candidate)
     best = min((score for score in evaluation.members if score.baseline), key=lambda score: score.overall.scaled_loss)
-    ratio = candidate / best.overall.scaled_loss
-    text = f"quantile loss {ratio:.3f} of the best baseline's ({best.name}), limit {limits.loss_ratio:g}"
-    return Bar("loss_ratio", ratio, limits.loss_ratio, ratio <= limits.loss_ratio, text)
+    ratio = evaluation.comparisons[best.name]
+    closer = abs(candidate.overall.coverage - NOMINAL_COVERAGE) < abs(best.overall.coverage - NOMINAL_COVERAGE)
+    passed = ratio.value <= limits.loss_ratio or (ratio.low <= limits.loss_ratio and closer)
+    text = f"quantile loss {ratio.value:.3f} of the best baseline's ({best.name}; {_bounds(ratio)}), limit {limits.loss_ratio:g}"
+    return Bar("loss_ratio", ratio.value, limits.loss_ratio, passed, text)
 
 
 def _coverage_bar(evaluation: Evaluation, limits: Limits) -> Bar:
@@ -124,9 +127,8 @@ def _approved_bar(evaluation: Evaluation, approved: Mapping[str, Any]) -> Bar:
     closer = _miscoverage([new for new, _ in pairs]) < _miscoverage([old for _, old in pairs])
     same = bool(np.isfinite(ratio.low) and ratio.low <= 1 <= ratio.high)
     passed = ratio.value <= 1 or (same and closer)
-    known = f"90% interval {ratio.low:.3f}..{ratio.high:.3f}" if np.isfinite(ratio.low) else "too few origins for an interval"
     calibration = "closer to nominal coverage" if closer else "not closer to nominal coverage"
-    text = f"quantile loss {ratio.value:.3f} of the approved model's on {len(pairs)} shared origins ({known}), {calibration}"
+    text = f"quantile loss {ratio.value:.3f} of the approved model's on {len(pairs)} shared origins ({_bounds(ratio)}), {calibration}"
     return Bar("approved_loss_ratio", ratio.value, 1.0, passed, text)
 
 
@@ -137,6 +139,10 @@ def compare(new: Sequence[OriginSums], old: Sequence[OriginSums], block: int) ->
         np.array([sums.loss / max(sums.regions, 1) for sums in old]),
         block,
     )
+
+
+def _bounds(ratio: Interval) -> str:
+    return f"90% interval {ratio.low:.3f}..{ratio.high:.3f}" if np.isfinite(ratio.low) else "too few origins for an interval"
 
 
 def _miscoverage(sums: Sequence[OriginSums]) -> float:

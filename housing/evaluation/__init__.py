@@ -9,7 +9,7 @@ import numpy as np
 from housing.backtest import Backtest
 from housing.errors import DataError
 from housing.evaluation.onsets import score_methods
-from housing.evaluation.paths import BASELINES, origin_sums, score_members, shared_cells
+from housing.evaluation.paths import BASELINES, compare_members, origin_sums, score_members, shared_cells
 from housing.evaluation.result import Evaluation, MemberScore, MethodScore, OnsetScore, OriginSums, PathScore, plain
 from housing.evaluation.slices import overlap
 from housing.labels import DrawdownDefinition, onset_labels
@@ -68,6 +68,7 @@ def evaluate(
         definition=definition,
         methods=score_methods(panel, scored, definition, candidate, block),
         by_origin=_by_origin(panel, scored, definition, cells[candidate], candidate),
+        comparisons=compare_members(cells, candidate, block),
     )
 
 

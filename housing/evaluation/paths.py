@@ -11,7 +11,7 @@ from housing.backtest import Backtest
 from housing.evaluation.result import MemberScore, PathScore
 from housing.evaluation.slices import Mask, eras, horizon_blocks
 from housing.forecast import QUANTILES
-from housing.metrics import Cells, bootstrap_ratio, region_origin_mean, score_cells, weighted_quantile_loss
+from housing.metrics import Cells, Interval, bootstrap_ratio, region_origin_mean, score_cells, weighted_quantile_loss
 from housing.panel import Floats, Months, Panel
 
 BASELINES = ("naive", "drift", "momentum")
@@ -46,6 +46,12 @@ def score_members(panel: Panel, backtest: Backtest, cells: dict[str, Cells], bas
     slices = Slices(dates, tuple(eras(dates)), tuple(horizon_blocks(backtest.horizon, panel.season)), block)
     scores = [_score_member(name, own, cells[baseline], slices) for name, own in cells.items()]
     return tuple(sorted(scores, key=lambda score: score.overall.scaled_loss))
+
+
+def compare_members(cells: dict[str, Cells], candidate: str, block: int) -> dict[str, Interval]:
+    """The candidate's scaled loss over that of each other member, with its bootstrap interval over origins."""
+    losses = {name: origin_sums(own.scaled_loss)[0] for name, own in cells.items()}
+    return {name: bootstrap_ratio(losses[candidate], loss, block) for name, loss in losses.items() if name != candidate}
 
 
 def origin_sums(values: Floats) -> tuple[Floats, Floats]:

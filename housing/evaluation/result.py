@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -114,6 +115,7 @@ class Evaluation:
     candidate : the member that would be promoted.
     baseline : the member that ratios refer to.
     block : origins per bootstrap block: as many as overlap in their horizon.
+    comparisons : member -> the candidate's scaled loss over that member's, on the same cells.
     """
 
     candidate: str
@@ -127,6 +129,7 @@ class Evaluation:
     definition: DrawdownDefinition
     methods: tuple[MethodScore, ...]
     by_origin: tuple[OriginSums, ...]
+    comparisons: Mapping[str, Interval]
 
     def member(self, name: str) -> MemberScore:
         return next(score for score in self.members if score.name == name)

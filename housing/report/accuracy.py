@@ -19,7 +19,7 @@ def accuracy_section(evaluation: Evaluation) -> str:
     lead = (
         f"The {escape(best.name)} forecast has {markup.number(best.ratio.value)} of the quantile loss of the seasonal naive forecast "
         f"({markup.between(best.ratio)}), measured on {best.overall.cells:,} prices that came after {len(evaluation.origins)} origins. "
-        "Lower is better; the line marks the seasonal naive forecast."
+        f"{_best_member(evaluation)}Lower is better; the line marks the seasonal naive forecast."
     )
     horizons = {member_name(score): [part.scaled_loss for part in score.horizons] for score in evaluation.members}
     picture = charts.curves(horizons, best.name, f"{period_name(evaluation, 2)} ahead")
@@ -50,7 +50,7 @@ def calibration_section(evaluation: Evaluation) -> str:
     picture = charts.curves(
         coverage, best.name, f"{period_name(evaluation, 2)} ahead", reference=NOMINAL_COVERAGE, percent=True, limits=limits
     )
-    headers = ["<Member", *(part.label for part in best.eras)]
+    headers = ["<Member", *(markup.years(part.label) for part in best.eras)]
     rows = [[_name(score, evaluation), *(_coverage_cell(part.coverage) for part in score.eras)] for score in evaluation.members]
     return markup.section(
         "Honesty of the intervals",
@@ -81,6 +81,15 @@ def member_name(score: MemberScore) -> str:
 def _name(score: MemberScore, evaluation: Evaluation) -> str:
     shown = escape(member_name(score))
     return f"<b>{shown}</b>" if score.name == evaluation.candidate else shown
+
+
+def _best_member(evaluation: Evaluation) -> str:
+    """How the candidate stands to the best single member, in a sentence."""
+    best = next((score for score in evaluation.members if score.name != evaluation.candidate), None)
+    if best is None:
+        return ""
+    ratio = evaluation.comparisons[best.name]
+    return f"Against the best single member, {escape(member_name(best))}, it has {markup.number(ratio.value)} ({markup.between(ratio)}). "
 
 
 def _member_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
@@ -114,7 +123,7 @@ def _bounds(score: MemberScore) -> str:
 def _ratios(evaluation: Evaluation) -> str:
     """Members by horizon blocks and eras; a tint for what is better than the baseline, another for worse."""
     first = evaluation.members[0]
-    headers = ["<Member", *(f"h {part.label}" for part in first.blocks), *(part.label for part in first.eras)]
+    headers = ["<Member", *(f"h {part.label}" for part in first.blocks), *(markup.years(part.label) for part in first.eras)]
     rows = [[_name(score, evaluation), *(_ratio_cell(part.ratio) for part in (*score.blocks, *score.eras))] for score in evaluation.members]
     return markup.table(headers, rows, "tinted")
 

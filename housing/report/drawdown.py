@@ -83,7 +83,7 @@ def _method_row(score: MethodScore, strong: bool) -> list[str]:
 
 def _era_table(evaluation: Evaluation) -> str:
     first = evaluation.methods[0]
-    headers = ["<Method", *(part.label for part in first.eras)]
+    headers = ["<Method", *(markup.years(part.label) for part in first.eras)]
     rows = [["<span class='note'>before onset / at risk</span>", *(f"{part.positives}/{part.rows}" for part in first.eras)]]
     for score in evaluation.methods:
         if score.name != CLIMATOLOGY:

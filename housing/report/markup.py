@@ -52,6 +52,12 @@ def percent(value: float, digits: int = 0, sign: bool = False) -> str:
     return zero if shown in (f"+{zero}", f"-{zero}") else minus(shown)
 
 
+def years(label: str) -> str:
+    """An era as people write it: 2006-2009 becomes 2006-09 with a dash."""
+    first, dash, last = label.partition("-")
+    return f"{first}&#8288;&ndash;&#8288;{last[2:]}" if dash else first
+
+
 def between(interval: Interval, digits: int = 2) -> str:
     """The bounds of an interval, or that there are too few origins for one."""
     if not math.isfinite(interval.low):

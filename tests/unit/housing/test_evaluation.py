@@ -60,6 +60,14 @@ def test_members_stand_best_first_with_their_baselines(evaluation: Evaluation) -
     assert ensemble.ratio.low <= ensemble.ratio.value <= ensemble.ratio.high < 1
 
 
+def test_the_candidate_is_compared_with_every_other_member(evaluation: Evaluation) -> None:
+    assert set(evaluation.comparisons) == {"naive", "drift", "momentum"}
+    ratio = evaluation.comparisons["drift"]
+    expected = evaluation.member("ensemble").overall.scaled_loss / evaluation.member("drift").overall.scaled_loss
+    assert ratio.value == pytest.approx(expected)
+    assert ratio.low < ratio.value < ratio.high
+
+
 def test_slices_add_up_to_the_whole(evaluation: Evaluation) -> None:
     for score in evaluation.members:
         for slices in (score.blocks, score.horizons, score.eras):

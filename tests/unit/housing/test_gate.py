@@ -29,14 +29,22 @@ def method(skill: tuple[float, float, float] = (0.2, 0.1, 0.3), error: float = 0
 
 
 def evaluation(
-    losses: list[float] | None = None, *, loss: float = 0.6, coverage: float = 0.8, methods: tuple[MethodScore, ...] = (method(),)
+    losses: list[float] | None = None,
+    *,
+    loss: float = 0.6,
+    coverage: float = 0.8,
+    width: float = 0.02,
+    methods: tuple[MethodScore, ...] = (method(),),
 ) -> Evaluation:
     series = losses or [0.6] * 12
     origins = tuple(str(np.datetime64("2010-01", "M") + 6 * i) for i in range(len(series)))
     sums = tuple(OriginSums(date, x * 40, 40, coverage * 400, 400, 3.0, 30) for date, x in zip(origins, series, strict=True))
     members = (member("ensemble", loss, coverage), member("naive", 1.0), member("momentum", 0.9))
     definition = DrawdownDefinition(0.05, 12, 60)
-    return Evaluation("ensemble", "naive", "M", 12, 40, origins, 2, members, definition, methods, sums)
+    comparisons = {
+        name: Interval(loss / other, loss / other - width, loss / other + width) for name, other in (("naive", 1.0), ("momentum", 0.9))
+    }
+    return Evaluation("ensemble", "naive", "M", 12, 40, origins, 2, members, definition, methods, sums, comparisons)
 
 
 def test_a_better_candidate_passes_with_flat_numbers() -> None:
@@ -51,7 +59,11 @@ def test_a_better_candidate_passes_with_flat_numbers() -> None:
 @pytest.mark.parametrize(
     ("candidate", "code", "words"),
     [
-        (evaluation(loss=0.95), "loss_ratio", r"quantile loss 1.056 of the best baseline's \(momentum\), limit 1"),
+        (
+            evaluation(loss=0.95),
+            "loss_ratio",
+            r"quantile loss 1.056 of the best baseline's \(momentum; 90% interval 1.036\.\.1.076\), limit 1",
+        ),
         (evaluation(loss=float("nan")), "loss_ratio", "quantile loss nan"),
         (evaluation(coverage=0.6), "coverage80", "covers 60.0%, limits 70%..90%"),
         (evaluation(coverage=0.97), "coverage80", "covers 97.0%"),
@@ -66,6 +78,15 @@ def test_a_miss_names_its_bar(candidate: Evaluation, code: str, words: str) -> N
     assert gate.reason.startswith("missed: ")
     assert re.search(words, gate.reason)
     assert "\n" not in gate.reason
+
+
+def test_a_tie_with_the_best_baseline_needs_better_calibration() -> None:
+    assert decide(evaluation(loss=0.91, coverage=0.80, width=0.05)).code == "loss_ratio"
+    blunt = replace(member("momentum", 0.9), overall=replace(member("momentum", 0.9).overall, coverage=0.6))
+    tied = evaluation(loss=0.91, coverage=0.80, width=0.05)
+    assert decide(replace(tied, members=(tied.members[0], tied.members[1], blunt))).passed
+    clear = evaluation(loss=0.91, coverage=0.80, width=0.005)
+    assert not decide(replace(clear, members=(clear.members[0], clear.members[1], blunt))).passed
 
 
 def test_skill_that_may_be_noise_below_zero_is_no_miss() -> None:
