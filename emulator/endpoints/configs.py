@@ -6,15 +6,16 @@ import time
 from collections import Counter
 from typing import Any
 
-from emulator import protocol
 from emulator.context import Context
+from emulator.control.models import model
 from emulator.control.tags import drop_tags, set_tags
-from emulator.endpoints.listing import page
 from emulator.errors import ApiError, invalid
+from emulator.listing import Listing
 from emulator.operations import Answer, Request, operation
 from emulator.store import RecordExistsError
 
 KIND = "endpoint-config"
+_LISTING = Listing("EndpointConfigs", {"Name": "EndpointConfigName", "CreationTime": "CreationTime"}, order="Descending")
 
 
 def config_of(context: Context, name: str) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def _check_variants(variants: list[dict[str, Any]], context: Context) -> None:
             raise ApiError(
                 "NotImplemented", f"Variant {variant['VariantName']!r} has no ModelName: inference components are not implemented", 501
             )
-        protocol.call("sagemaker", "DescribeModel", {"ModelName": variant["ModelName"]}, context)
+        model(context, variant["ModelName"])
         if "ServerlessConfig" not in variant and not ("InstanceType" in variant and "InitialInstanceCount" in variant):
             raise invalid(f"Variant {variant['VariantName']!r} needs InstanceType and InitialInstanceCount, or ServerlessConfig.")
         if "ServerlessConfig" in variant and "InstanceType" in variant:
@@ -84,5 +85,4 @@ def delete_endpoint_config(request: Request, context: Context) -> Answer:
 @operation("sagemaker", "ListEndpointConfigs")
 def list_endpoint_configs(request: Request, context: Context) -> Answer:
     """A page of configurations."""
-    records, token = page(context.store.list(KIND), request, "EndpointConfigName")
-    return {"EndpointConfigs": records, "NextToken": token}
+    return _LISTING.answer(context.store.list(KIND), request)

@@ -28,7 +28,7 @@ def described(context: Context, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _summary(context: Context, variant: Mapping[str, Any]) -> dict[str, Any]:
     weight, count = variant.get("InitialVariantWeight", 1.0), variant.get("InitialInstanceCount")
-    image = container_of(context, variant["ModelName"]).image
+    image = container_of(context, variant["ModelName"])["Image"]
     return {
         "VariantName": variant["VariantName"],
         "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": time.time()}],

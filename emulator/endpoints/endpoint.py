@@ -10,11 +10,13 @@ from emulator.control.tags import drop_tags, set_tags
 from emulator.endpoints import deployment
 from emulator.endpoints.configs import config_of
 from emulator.endpoints.fleet import KIND, Fleet
-from emulator.endpoints.listing import page
 from emulator.errors import invalid
+from emulator.listing import Listing
 from emulator.operations import Answer, Request, operation
 from emulator.store import RecordExistsError
 
+_FIELDS = {"Name": "EndpointName", "CreationTime": "CreationTime", "LastModifiedTime": "LastModifiedTime", "Status": "EndpointStatus"}
+_LISTING = Listing("Endpoints", _FIELDS, order="Descending")
 _SETTLED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
 
 
@@ -66,8 +68,7 @@ def describe_endpoint(request: Request, context: Context) -> Answer:
 @operation("sagemaker", "ListEndpoints")
 def list_endpoints(request: Request, context: Context) -> Answer:
     """A page of endpoints."""
-    records, token = page(context.store.list(KIND), request, "EndpointName")
-    return {"Endpoints": records, "NextToken": token}
+    return _LISTING.answer(context.store.list(KIND), request)
 
 
 @operation("sagemaker", "DeleteEndpoint")

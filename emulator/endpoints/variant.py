@@ -7,14 +7,13 @@ import logging
 import shutil
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emulator import protocol
 from emulator.archives import ArchiveError
 from emulator.containers import ContainerError, ServerProcess, start_model_server
 from emulator.context import Context
+from emulator.control.models import containers_of
 from emulator.endpoints.connection import Pool
 from emulator.errors import ApiError, EmulatorError
 from emulator.logs import log_file
@@ -31,35 +30,19 @@ class VariantError(EmulatorError):
     """A variant did not come up; the text is the endpoint's FailureReason."""
 
 
-@dataclass(frozen=True)
-class Container:
-    """What a variant runs, as its model says."""
-
-    image: str
-    model_data_url: str | None
-    environment: dict[str, str] = field(default_factory=dict)
-
-
-def container_of(context: Context, model_name: str) -> Container:
-    """The container of a model, through its model package where it has one.
+def container_of(context: Context, model_name: str) -> dict[str, Any]:
+    """The container that a model's endpoint runs: `Image`, `Environment`, `ModelDataUrl`.
 
     Raises
     ------
     ApiError
         When the model doesn't exist, or is an inference pipeline of several containers.
     """
-    model = protocol.call("sagemaker", "DescribeModel", {"ModelName": model_name}, context)
-    containers = [model["PrimaryContainer"]] if "PrimaryContainer" in model else model.get("Containers", [])
+    containers = containers_of(context, model_name)
     if len(containers) != 1:
-        raise ApiError(
-            "NotImplemented", f"Model {model_name!r} has {len(containers)} containers: inference pipelines are not implemented", 501
-        )
-    container = containers[0]
-    if "Image" not in container and "ModelPackageName" in container:
-        package = protocol.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": container["ModelPackageName"]}, context)
-        container = package["InferenceSpecification"]["Containers"][0] | {"Environment": container.get("Environment", {})}
-    source = container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
-    return Container(container["Image"], container.get("ModelDataUrl") or source, container.get("Environment", {}))
+        message = f"Model {model_name!r} has {len(containers)} containers: inference pipelines are not implemented"
+        raise ApiError("NotImplemented", message, 501)
+    return containers[0]
 
 
 class LiveVariant:
@@ -89,8 +72,8 @@ class LiveVariant:
         """
         limit = self.spec.get("ContainerStartupHealthCheckTimeoutInSeconds", DEFAULT_STARTUP_SECONDS)
         try:
-            container = self.container
-            self._server = start_model_server(self._context, container.image, container.model_data_url, container.environment, self._folder)
+            image, model = self.container["Image"], self.container.get("ModelDataUrl")
+            self._server = start_model_server(self._context, image, model, self.container["Environment"], self._folder)
             self._server.wait_ready(limit)
         except (EmulatorError, ContainerError, ObjectError, ArchiveError, OSError) as error:
             self.stop()

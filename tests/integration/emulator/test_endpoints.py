@@ -66,6 +66,7 @@ class Hosting:
             described: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=name)
             if described["EndpointStatus"] in (statuses or ("InService",)):
                 return described
+            assert described["EndpointStatus"] != "Failed", described["FailureReason"]
             time.sleep(0.05)
         raise AssertionError(described)
 

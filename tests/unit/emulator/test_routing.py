@@ -1,0 +1,31 @@
+"""A request's service is in its signature."""
+
+import pytest
+
+from emulator.routing import service_of, signed_service
+
+
+def _signed(service: str) -> list[tuple[bytes, bytes]]:
+    scope = f"AWS4-HMAC-SHA256 Credential=AKID/20261123/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    return [(b"host", b"127.0.0.1"), (b"authorization", scope.encode())]
+
+
+@pytest.mark.parametrize("service", ["s3", "sagemaker", "lambda", "monitoring", "execute-api"])
+def test_the_authorization_header_names_the_service(service):
+    assert signed_service(_signed(service), b"") == service
+
+
+def test_a_presigned_address_names_the_service():
+    query = b"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID%2F20261123%2Feu-west-1%2Fsts%2Faws4_request&X-Amz-Expires=60"
+    assert signed_service([], query) == "sts"
+
+
+@pytest.mark.parametrize("headers", [[], [(b"authorization", b"Bearer token")], [(b"authorization", b"AWS4-HMAC-SHA256 Credential=AKID")]])
+def test_a_request_without_a_signature_has_none(headers):
+    assert signed_service(headers, b"prefix=a") is None
+
+
+def test_the_runtime_is_told_from_the_control_plane_by_its_path():
+    assert service_of("sagemaker", "/endpoints/a/invocations") == "sagemaker-runtime"
+    assert service_of("sagemaker", "/") == "sagemaker"
+    assert service_of("s3", "/endpoints/a") == "s3"
