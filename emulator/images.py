@@ -6,9 +6,11 @@ images:
     folder: .                # working directory; relative to this file
     path: [.venv/bin]        # searched first for `train`, `serve` and entrypoints; relative to the folder
     env: {OMP_NUM_THREADS: "1"}
+    code: [src]              # what an image's digest stands for: step results are not reused once a file of it changed
 ```
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -32,6 +34,16 @@ class Image:
     folder: Path
     path: tuple[Path, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
+    code: tuple[Path, ...] = ()
+
+    def digest(self) -> str:
+        """A hash of every file under `code`, compiled ones left out; the same for an entry that names no code."""
+        digest = hashlib.sha256()
+        for root in self.code:
+            for path in sorted(root.rglob("*")):
+                if path.is_file() and "__pycache__" not in path.parts:
+                    digest.update(path.relative_to(self.folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        return digest.hexdigest()
 
     def environment(self) -> dict[str, str]:
         """The variables that the image itself sets."""
@@ -92,9 +104,10 @@ def read_images(path: Path | None) -> Images:
 
 
 def _entry(item: Any, path: Path) -> Image:
-    if not isinstance(item, dict) or not isinstance(item.get("match"), str) or set(item) - {"match", "folder", "path", "env"}:
-        raise ImageError(f"images: {path}: an entry is {{match, folder, path, env}}, got {item!r}")
+    if not isinstance(item, dict) or not isinstance(item.get("match"), str) or set(item) - {"match", "folder", "path", "env", "code"}:
+        raise ImageError(f"images: {path}: an entry is {{match, folder, path, env, code}}, got {item!r}")
     folder = (path.parent / item.get("folder", ".")).resolve()
     # not resolved: the bin folder of a virtual environment may be a link that must stay one
     search = tuple(folder / entry for entry in item.get("path") or [])
-    return Image(item["match"], folder, search, {key: str(value) for key, value in (item.get("env") or {}).items()})
+    code = tuple(folder / entry for entry in item.get("code") or [])
+    return Image(item["match"], folder, search, {key: str(value) for key, value in (item.get("env") or {}).items()}, code)

@@ -4,9 +4,10 @@ import hashlib
 import json
 import re
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from emulator.errors import ApiError, invalid
+from emulator.errors import ApiError, ImageError, invalid
 
 if TYPE_CHECKING:
     from emulator.context import Context
@@ -25,6 +26,7 @@ KEYS = {
     ),
     "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
 }
+_IMAGES = ("ImageUri", "TrainingImage", "Image")
 _KIND = "step-cache"
 _SECONDS = {"y": 365 * 86400, "m": 30 * 86400, "w": 7 * 86400, "d": 86400}
 _CLOCK_SECONDS = {"h": 3600, "m": 60, "s": 1}
@@ -34,14 +36,27 @@ _DURATION = re.compile(r"p?(?P<date>(?:\d+[ymwd])*)(?:t(?P<clock>(?:\d+[hms])+))
 def cache_key(pipeline: str, step: str, kind: str, arguments: dict[str, Any], context: "Context") -> str:
     """The key of a step's run with resolved `arguments`.
 
-    One attribute differs from AWS: a Transform step is keyed by the containers of its model and not by the model's name, which every
-    execution makes anew, so that there it is never found again.
+    Two things differ from AWS: a Transform step is keyed by the containers of its model and not by the model's name, which every
+    execution makes anew, so that there it is never found again; and the code behind an image counts, as its digest would there.
     """
     subset = {name: arguments[name] for name in KEYS[kind] if arguments.get(name)}
     if kind == "Transform":
         subset["ModelName"] = _containers(arguments["ModelName"], context)
-    text = json.dumps([pipeline, step, kind, subset], sort_keys=True)
+    text = json.dumps([pipeline, step, kind, subset, _digests(subset, context)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digests(subset: Any, context: "Context") -> list[str]:
+    """The digest of each image that is named in `subset`; an image that can't be found has none, its job will say so."""
+    if isinstance(subset, list):
+        return [digest for item in subset for digest in _digests(item, context)]
+    if not isinstance(subset, dict):
+        return []
+    found = [digest for item in subset.values() for digest in _digests(item, context)]
+    for image in (subset[name] for name in _IMAGES if isinstance(subset.get(name), str)):
+        with suppress(ImageError):
+            found.append(context.images.resolve(image).digest())
+    return found
 
 
 def _containers(model: str, context: "Context") -> Any:
