@@ -20,7 +20,7 @@ def find_operation(model: ServiceModel, incoming: Incoming) -> tuple[OperationMo
         `UnknownOperationException` when no operation has this method and path.
     """
     for verb, pattern, labels, fixed, name in _routes(model.service_name):
-        match = pattern.fullmatch(incoming.path) if verb == incoming.method else None
+        match = pattern.fullmatch(incoming.path.rstrip("/") or "/") if verb == incoming.method else None
         if match and all(incoming.query.get(key) == values for key, values in fixed.items()):
             return model.operation_model(name), dict(zip(labels, map(unquote, match.groups()), strict=True))
     raise ApiError("UnknownOperationException", f"{model.service_name} has no operation at {incoming.method} {incoming.path}", 404)
@@ -28,14 +28,14 @@ def find_operation(model: ServiceModel, incoming: Incoming) -> tuple[OperationMo
 
 @functools.cache
 def _routes(service: str) -> list[tuple[str, re.Pattern[str], list[str], dict[str, list[str]], str]]:
-    """(method, path pattern, its labels, fixed query, operation), the most literal paths first."""
+    """(method, path pattern, its labels, fixed query, operation), the most particular first."""
     model, routes = service_model(service), []
     for name in model.operation_names:
         http = model.operation_model(name).http
         uri, _, fixed = http["requestUri"].partition("?")
         labels = re.findall(r"\{([^}+]+)\+?\}", uri)
-        routes.append((http["method"], _pattern(uri), labels, parse_qs(fixed, keep_blank_values=True), name))
-    return sorted(routes, key=lambda route: (len(route[2]), -len(route[1].pattern)))
+        routes.append((http["method"], _pattern(uri.rstrip("/") or "/"), labels, parse_qs(fixed, keep_blank_values=True), name))
+    return sorted(routes, key=lambda route: (len(route[2]), -len(route[3]), -len(route[1].pattern)))
 
 
 def _pattern(uri: str) -> re.Pattern[str]:
