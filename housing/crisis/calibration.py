@@ -1,6 +1,9 @@
-"""From the outlook's distance to the threshold to log-odds: a logistic curve, learned from the labels that have matured."""
+"""From the outlook and from the depth to log-odds: two logistic curves, learned from the labels that have matured."""
 
 from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -10,15 +13,43 @@ from housing.crisis.signals import Signals
 from housing.labels import DrawdownDefinition, onset_labels
 from housing.panel import Floats, Panel
 
-PRIOR_SLOPE = 1.7
-"""A logistic curve with this slope is the normal distribution function within 0.01: the prior is 'the outlook is right'."""
+OUTLOOK_PRIOR, OUTLOOK_PENALTY = (0.0, 1.7), (10.0, 100.0)
+"""Intercept and slope: a logistic curve of slope 1.7 is the normal distribution function within 0.01, so the prior says that
+the outlook is right."""
 
-INTERCEPT_PENALTY, SLOPE_PENALTY = 10.0, 100.0
+DEPTH_PRIOR, DEPTH_PENALTY = (0.0, 4.0), (1.0, 1.0)
+"""The prior of the depth alone: even odds at the threshold, 2% at the peak."""
 
 NEIGHBOURS = (0.5, 1.0, 1.5)
-"""The calibration also learns from the onsets of shallower and deeper drawdowns: more events, and any threshold can be asked."""
+"""The curves also learn from the onsets of shallower and deeper drawdowns: more events, and any threshold can be asked."""
 
 DEEPEST = 0.95
+
+
+@dataclass(frozen=True)
+class Line:
+    """log-odds = intercept - slope * x, the slope not below 0."""
+
+    intercept: float
+    slope: float
+
+    def odds(self, x: Floats) -> Floats:
+        return self.intercept - self.slope * x
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The outlook's curve over `distance`, the depth's over `room_left`."""
+
+    outlook: Line
+    depth: Line
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> Self:
+        return cls(Line(**facts["outlook"]), Line(**facts["depth"]))
 
 
 def distance(signals: Signals, steps: tuple[Step, ...], threshold: float) -> Floats:
@@ -28,17 +59,26 @@ def distance(signals: Signals, steps: tuple[Step, ...], threshold: float) -> Flo
     return nearest
 
 
-def calibrate(panel: Panel, definition: DrawdownDefinition, signals: Signals, steps: tuple[Step, ...]) -> tuple[float, float]:
-    """Intercept and slope from the matured labels; overlapping windows count as one observation."""
-    distances, labels = [], []
+def room_left(signals: Signals, threshold: float) -> Floats:
+    """1 at the peak, 0 at the threshold, in logs of the level: (N, T')."""
+    room: Floats = 1 - np.log1p(signals.depth) / np.log1p(-threshold)
+    return room
+
+
+def calibrate(panel: Panel, definition: DrawdownDefinition, signals: Signals, steps: tuple[Step, ...]) -> Calibration:
+    """Both curves from the matured labels; overlapping windows count as one observation."""
+    rows = []
     for factor in NEIGHBOURS:
-        depth = min(factor * definition.threshold, DEEPEST)
-        label, far = onset_labels(panel, definition.at(depth)), distance(signals, steps, depth)
+        threshold = min(factor * definition.threshold, DEEPEST)
+        label = onset_labels(panel, definition.at(threshold))
+        far, room = distance(signals, steps, threshold), room_left(signals, threshold)
         usable = np.isfinite(label) & np.isfinite(far)
-        distances.append(far[usable])
-        labels.append(label[usable])
-    y, far = np.concatenate(labels), np.concatenate(distances)
-    x = np.column_stack([np.ones(len(far)), -far])
-    weight = np.full(len(y), 1 / (definition.horizon * len(NEIGHBOURS)))
-    b = fit_logistic(x, y, weight, np.array([INTERCEPT_PENALTY, SLOPE_PENALTY]), np.array([0.0, PRIOR_SLOPE]))
-    return float(b[0]), float(max(b[1], 0.0))
+        rows.append(np.column_stack([label[usable], far[usable], room[usable]]))
+    label, far, room = np.concatenate(rows).T
+    weight = np.full(len(label), 1 / (definition.horizon * len(NEIGHBOURS)))
+    return Calibration(_line(far, label, weight, OUTLOOK_PRIOR, OUTLOOK_PENALTY), _line(room, label, weight, DEPTH_PRIOR, DEPTH_PENALTY))
+
+
+def _line(x: Floats, y: Floats, weight: Floats, prior: tuple[float, float], penalty: tuple[float, float]) -> Line:
+    b = fit_logistic(np.column_stack([np.ones(len(x)), -x]), y, weight, np.array(penalty), np.array(prior))
+    return Line(float(b[0]), max(float(b[1]), 0.0))

@@ -6,21 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from housing.crisis.calibration import Calibration, room_left
 from housing.crisis.outlook import NOISE_POWER, Step
+from housing.crisis.shares import Shares
 from housing.crisis.signals import Signals
+from housing.panel import Floats
 
 GROUPS = {"growth": "momentum", "turn": "turn", "market": "market", "season": "season"}
 """First part of a predictor's name -> its group; a covariate is a group of its own."""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """From distance to log-odds: `intercept - slope * distance` for `threshold`; `noise` is that of the reference region."""
-
-    threshold: float
-    intercept: float
-    slope: float
-    noise: float
 
 
 @dataclass(frozen=True)
@@ -32,30 +25,42 @@ class Reasons:
     contributions: dict[str, float]
 
 
-NO_REASONS = Reasons(float("nan"), float("nan"), {})
+def explain_rows(
+    signals: Signals, steps: tuple[Step, ...], calibration: Calibration, threshold: float, implied: Floats
+) -> list[Reasons | None]:
+    """The reasons of each row of the newest column, taken apart at the step that is closest to the threshold.
+
+    implied : (N,) log-odds of the ensemble's paths, NaN where there is no forecast.
+    None for rows whose log-odds are unknown.
+    """
+    full, usual = -np.log1p(-threshold), signals.market.noise[-1] ** NOISE_POWER
+    room, left = np.log1p(signals.depth[:, -1]) + full, room_left(signals, threshold)[:, -1]
+    scales = np.array([step.deviation(signals)[:, -1] for step in steps])
+    far = (room + np.array([step.mean(signals)[:, -1] for step in steps])) / scales
+    parts = [step.parts(signals)[:, -1] for step in steps]
+    reasons: list[Reasons | None] = []
+    for row in range(len(room)):
+        if not np.isfinite(far[:, row]).all():
+            reasons.append(None)
+            continue
+        tightest = int(np.argmin(far[:, row]))
+        step, scale, share = steps[tightest], scales[tightest, row], Shares.of(bool(np.isfinite(implied[row])))
+        slope = share.outlook * calibration.outlook.slope
+        contributions = {"depth": slope * (full - room[row]) / scale + share.depth * calibration.depth.slope * (1 - left[row])}
+        for name, part in zip(step.names, parts[tightest][row], strict=True):
+            group = _group(name)
+            contributions[group] = contributions.get(group, 0.0) - slope * part / scale
+        at_peak = (full + step.intercept) / step.scale
+        contributions["volatility"] = -slope * at_peak * (step.scale / scale - 1 / usual)
+        lines = (share.outlook, calibration.outlook, at_peak / usual), (share.depth, calibration.depth, 1.0)
+        base = sum(weight * (line.intercept - line.slope * x) for weight, line, x in lines) / (share.outlook + share.depth)
+        if share.paths:
+            contributions["paths"] = share.paths * (implied[row] - base)
+        named = {group: float(value) for group, value in contributions.items()}
+        reasons.append(Reasons(float(base) + sum(named.values()), float(base), named))
+    return reasons
 
 
-def explain_region(row: int, signals: Signals, steps: tuple[Step, ...], curve: Curve) -> Reasons:
-    """The outlook's log-odds of one row, taken apart at the step that is closest to the threshold."""
-    full = -np.log1p(-curve.threshold)
-    room = np.log1p(signals.depth[row, -1]) + full
-    far = [(room + s.mean(signals)[row, -1]) / s.deviation(signals)[row, -1] for s in steps]
-    step = steps[int(np.argmin(far))]
-    scale, usual = step.deviation(signals)[row, -1], step.scale * curve.noise**NOISE_POWER
-    contributions = {"depth": float(curve.slope * (full - room) / scale)}
-    for predictor, part in zip(step.names, step.parts(signals)[row, -1], strict=True):
-        kind, rest = predictor.split(".", 1)
-        group = GROUPS.get(kind, rest)
-        contributions[group] = contributions.get(group, 0.0) - float(curve.slope * part / scale)
-    contributions["volatility"] = float(-curve.slope * (full + step.intercept) * (1 / scale - 1 / usual))
-    base = float(curve.intercept - curve.slope * (full + step.intercept) / usual)
-    return Reasons(float(curve.intercept - curve.slope * min(far)), base, contributions)
-
-
-def with_paths(reasons: Reasons, implied: float, share: float) -> Reasons:
-    """The reasons after `share` of the log-odds went to `implied`, those of the ensemble's paths."""
-    if share == 0.0 or not reasons.contributions:
-        return reasons
-    contributions = {group: (1 - share) * value for group, value in reasons.contributions.items()}
-    contributions["paths"] = share * (implied - reasons.base)
-    return Reasons((1 - share) * reasons.log_odds + share * implied, reasons.base, contributions)
+def _group(predictor: str) -> str:
+    kind, rest = predictor.split(".", 1)
+    return GROUPS.get(kind, rest)

@@ -9,13 +9,14 @@ from typing import Any, Self
 import numpy as np
 
 from housing.backtest import Backtest
-from housing.crisis.calibration import calibrate, distance
+from housing.crisis.calibration import Calibration, calibrate, distance, room_left
 from housing.crisis.dependence import DEFAULT_MEMORY, combined_paths, estimate_memory
-from housing.crisis.explanation import NO_REASONS, Curve, explain_region, with_paths
+from housing.crisis.explanation import explain_rows
 from housing.crisis.logistic import log_odds, sigmoid
 from housing.crisis.market import Market
 from housing.crisis.outlook import Step, fit_outlook
 from housing.crisis.paths import paths_probability
+from housing.crisis.shares import mix
 from housing.crisis.signals import Signals, build_signals, with_deflator_to_date
 from housing.errors import ArtifactError, SettingsError
 from housing.labels import DrawdownDefinition
@@ -24,30 +25,26 @@ from housing.panel import Floats, Panel
 
 FILE = "crisis.json"
 
-PATHS_SHARE = 0.5
-"""Weight, in log-odds, of what the ensemble's quantile paths imply."""
-
 
 @dataclass(frozen=True)
 class Fitted:
-    """All that a fit leaves: the definition, the outlook, the cross-section's course, the calibration (intercept, slope)
+    """All that a fit leaves: the definition, the outlook, the cross-section's course, the calibration
     and the memory of the forecast errors."""
 
     definition: DrawdownDefinition
     frequency: str
     steps: tuple[Step, ...]
     market: Market
-    intercept: float
-    slope: float
+    calibration: Calibration
     memory: float
 
 
 class DrawdownHead:
     """Probability that a region which is not in a drawdown enters one within the definition's horizon.
 
-    distance = min over the next steps of (room above the threshold + expected growth) / scale of the error,
-    log-odds = intercept - slope * distance, with intercept and slope pulled to 0 and 1.7 (the normal law).
-    Where the ensemble's forecast is given, its paths imply log-odds of their own, and the mean of the two is the answer.
+    Three voices, averaged in log-odds (`housing.crisis.shares`): the outlook, whose distance to the threshold is
+    min over the next steps of (room above it + expected growth) / scale of the error; the depth alone; and, where the
+    ensemble's forecast is given, the share of its paths that fall so far.
     """
 
     def __init__(self) -> None:
@@ -74,8 +71,8 @@ class DrawdownHead:
         panel = with_deflator_to_date(panel, definition)
         signals = build_signals(panel, definition)
         steps = tuple(fit_outlook(signals, definition.horizon, _teaching(panel, definition)))
-        intercept, slope = calibrate(panel, definition, signals, steps)
-        self._fitted = Fitted(definition, panel.frequency, steps, signals.market, intercept, slope, memory)
+        calibration = calibrate(panel, definition, signals, steps)
+        self._fitted = Fitted(definition, panel.frequency, steps, signals.market, calibration, memory)
         return self
 
     def predict(self, panel: Panel, log_quantiles: Floats | None = None, threshold: float | None = None) -> Floats:
@@ -88,9 +85,9 @@ class DrawdownHead:
         """
         state, signals = self._newest(panel)
         definition = state.definition if threshold is None else state.definition.at(threshold)
-        odds = state.intercept - state.slope * distance(signals, state.steps, definition.threshold)[:, -1]
-        if log_quantiles is not None:
-            odds = _blended(odds, self._implied(panel, log_quantiles, definition))
+        outlook = state.calibration.outlook.odds(distance(signals, state.steps, definition.threshold)[:, -1])
+        depth = state.calibration.depth.odds(room_left(signals, definition.threshold)[:, -1])
+        odds = mix(outlook, depth, self._implied(panel, log_quantiles, definition))
         at_risk = signals.depth[:, -1] > -definition.threshold
         return np.where(at_risk, sigmoid(odds), np.nan)
 
@@ -105,17 +102,18 @@ class DrawdownHead:
         state, signals = self._newest(panel)
         definition = state.definition if threshold is None else state.definition.at(threshold)
         probability = self.predict(panel, log_quantiles, threshold)
-        implied = np.full(len(probability), np.nan) if log_quantiles is None else self._implied(panel, log_quantiles, definition)
-        curve = Curve(definition.threshold, state.intercept, state.slope, float(signals.market.noise[-1]))
-        entries = []
-        for i, name in enumerate(panel.regions):
-            reasons = explain_region(i, signals, state.steps, curve) if np.isfinite(probability[i]) else NO_REASONS
-            share = PATHS_SHARE if np.isfinite(implied[i]) else 0.0
-            mixed = with_paths(reasons, float(implied[i]), share)
-            entries.append({"region": name, "probability": float(probability[i]), **asdict(mixed)})
-        return entries
+        implied = self._implied(panel, log_quantiles, definition)
+        known = np.full(len(probability), np.nan) if implied is None else implied
+        rows = explain_rows(signals, state.steps, state.calibration, definition.threshold, known)
+        unknown = {"log_odds": float("nan"), "base": float("nan"), "contributions": {}}
+        return [
+            {"region": name, "probability": float(p), **(asdict(reasons) if reasons is not None and np.isfinite(p) else unknown)}
+            for name, p, reasons in zip(panel.regions, probability, rows, strict=True)
+        ]
 
-    def _implied(self, panel: Panel, log_quantiles: Floats, definition: DrawdownDefinition) -> Floats:
+    def _implied(self, panel: Panel, log_quantiles: Floats | None, definition: DrawdownDefinition) -> Floats | None:
+        if log_quantiles is None:
+            return None
         to_date = with_deflator_to_date(panel, definition)
         everywhere = replace(definition, regions=None)
         return log_odds(paths_probability(to_date, everywhere, log_quantiles, self._state().memory))
@@ -130,8 +128,7 @@ class DrawdownHead:
                 "frequency": state.frequency,
                 "steps": [step.to_json() for step in state.steps],
                 "market": state.market.to_json(),
-                "intercept": state.intercept,
-                "slope": state.slope,
+                "calibration": state.calibration.to_json(),
                 "memory": state.memory,
             },
         )
@@ -147,8 +144,7 @@ class DrawdownHead:
                 frequency=facts["frequency"],
                 steps=tuple(Step.from_json(step) for step in facts["steps"]),
                 market=Market.from_json(facts["market"]),
-                intercept=facts["intercept"],
-                slope=facts["slope"],
+                calibration=Calibration.from_json(facts["calibration"]),
                 memory=facts["memory"],
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -165,10 +161,6 @@ class DrawdownHead:
         if self._fitted is None:
             raise SettingsError("drawdown head: not fitted; call fit or load first")
         return self._fitted
-
-
-def _blended(outlook: Floats, implied: Floats) -> Floats:
-    return np.where(np.isfinite(implied), (1 - PATHS_SHARE) * outlook + PATHS_SHARE * implied, outlook)
 
 
 def _teaching(panel: Panel, definition: DrawdownDefinition) -> Floats:

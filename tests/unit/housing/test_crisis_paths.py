@@ -110,7 +110,7 @@ def test_errors_after_the_origin_are_not_used() -> None:
     assert estimate_memory(panel.until(60), [60], paths[:1]) == DEFAULT_MEMORY
 
 
-def test_the_answer_is_the_mean_of_both_log_odds_and_says_so() -> None:
+def test_the_paths_are_one_voice_and_the_reasons_say_so() -> None:
     panel = noisy_panel(regions=12, periods=160).until(150)
     definition = replace(MONTHLY, regions=None)
     head = DrawdownHead().fit(panel, definition, rolled(panel, 12, [100, 110, 120, 130]))
