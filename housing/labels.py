@@ -141,9 +141,12 @@ def trailing_mean(values: Floats, window: int) -> Floats:
 
 def trailing_peak(values: Floats, window: int) -> Floats:
     """Largest observation in the last `window` columns, NaN where there is none."""
-    peak = values.copy()
-    for lag in range(1, min(window, values.shape[1])):
-        np.fmax(peak[:, lag:], values[:, :-lag], out=peak[:, lag:])
+    peak, span = values.copy(), 1
+    while span < window:
+        # Two windows of `span` that lie `step` apart make one of span + step: log2(window) passes.
+        step = min(span, window - span)
+        peak[:, step:] = np.fmax(peak[:, step:], peak[:, :-step])
+        span += step
     return peak
 
 

@@ -58,15 +58,14 @@ def read_long_table(frame: pd.DataFrame, *, lags: Mapping[str, int], national: t
     Errors: DataError naming the column, the row and the remedy.
     """
     _check_columns(frame, national)
-    names = _regions(frame["region"])
+    regions, rows = _regions(frame["region"])
     calendar = _calendar(frame["date"])
-    regions, rows = np.unique(names, return_inverse=True)
     _refuse_mixed(calendar, rows, regions)
     _refuse_duplicates(calendar, rows, regions)
     prices = _numbers(frame, "price")
     bad = np.flatnonzero(prices <= 0)
     if len(bad):
-        raise DataError(f"price: row {bad[0] + 1} ({names[bad[0]]}) is {prices[bad[0]]:g}; a price is positive or empty")
+        raise DataError(f"price: row {bad[0] + 1} ({regions[rows[bad[0]]]}) is {prices[bad[0]]:g}; a price is positive or empty")
     observed = np.isfinite(prices)
     if not observed.any():
         raise DataError("price: the table has no price at all; fill the column")
@@ -111,11 +110,15 @@ def _check_columns(frame: pd.DataFrame, national: tuple[str, ...]) -> None:
         raise DataError("table: it has no rows; give one row per region and period")
 
 
-def _regions(column: pd.Series[Any]) -> npt.NDArray[np.str_]:
-    absent = np.flatnonzero(column.isna().to_numpy() | (column.astype(str).str.strip() == "").to_numpy())
+def _regions(column: pd.Series[Any]) -> tuple[npt.NDArray[np.str_], Integers]:
+    """Distinct names in alphabetical order, and the place of each row's name among them."""
+    codes, uniques = pd.factorize(column)
+    names = np.array([str(name).strip() for name in uniques], dtype=np.str_)
+    absent = np.flatnonzero(np.append(names == "", True)[codes])
     if len(absent):
         raise DataError(f"region: row {absent[0] + 1} is empty; name every region")
-    return column.astype(str).str.strip().to_numpy(dtype=np.str_)
+    regions, places = np.unique(names, return_inverse=True)
+    return regions, places[codes]
 
 
 def _calendar(column: pd.Series[Any]) -> _Calendar:

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from housing.errors import DataError, SettingsError
-from housing.labels import DrawdownDefinition, carry_forward, drawdown_depth, drawdown_level, onset_labels, trailing_mean
+from housing.labels import (
+    DrawdownDefinition,
+    carry_forward,
+    drawdown_depth,
+    drawdown_level,
+    onset_labels,
+    trailing_mean,
+    trailing_peak,
+)
 from housing.panel import Floats, Panel
 
 
@@ -87,6 +95,14 @@ def test_gaps_are_carried_forward_for_half_a_year_and_never_interpolated() -> No
 def test_the_mean_needs_three_quarters_of_its_window() -> None:
     values = np.array([[4.0, np.nan, 8.0, 6.0, np.nan, np.nan]])
     np.testing.assert_allclose(trailing_mean(values, 4), [[np.nan, np.nan, np.nan, 6, np.nan, np.nan]])
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 12, 30, 60])
+def test_the_peak_is_the_largest_observation_of_its_window(window: int) -> None:
+    values = np.random.default_rng(0).normal(size=(3, 30))
+    values[0, 3:9] = np.nan
+    expected = [[np.fmax.reduce(row[max(0, t - window + 1) : t + 1]) for t in range(30)] for row in values]
+    np.testing.assert_array_equal(trailing_peak(values, window), expected)
 
 
 def test_real_prices_are_divided_by_the_deflator_that_was_known() -> None:
