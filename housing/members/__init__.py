@@ -29,6 +29,8 @@ MEMBERS: Mapping[str, Callable[[], type[Any]]] = {
     "momentum": _factory("momentum", "Momentum"),
     "xgboost": _factory("xgb", "XGBoost"),
     "catboost": _factory("cat", "CatBoost"),
+    "neural": _factory("neural", "Neural"),
+    "statistical": _factory("statistical", "Statistical"),
 }
 """Name -> a function that returns the member's class; its library (xgboost, torch...) is imported on that call."""
 
