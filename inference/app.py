@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
 
 from inference import content
 from inference.contract import Request
-from inference.errors import RequestError
+from inference.errors import RequestError, deadline_exceeded
 from inference.http import Answer, DisconnectedError, Receive, Scope, Send, headers_of, read_body, send_answer
 from inference.model import Model, Outlook, Work
 from inference.prediction import Response
 from inference.series import Series
 from inference.state import State
+from inference.tracing import new_request_id, request_id, trace_ids
 
-Handler = Callable[[Scope, Receive], Awaitable[Answer]]
+Headers = Mapping[bytes, bytes]
+Handler = Callable[[Headers, Receive], Awaitable[Answer]]
+
+CLIENT_CLOSED_REQUEST = 499
+"""The status under which a request that its client gave up is counted; nobody receives it."""
 
 
 class App:
@@ -31,6 +38,7 @@ class App:
             "/v1/regions": {"GET": self._regions},
             "/execution-parameters": {"GET": self._execution_parameters},
             "/metrics": {"GET": self._metrics},
+            "/openapi.json": {"GET": self._openapi},
             "/healthz": {"GET": self._healthz},
             "/readyz": {"GET": self._ping},
         }
@@ -38,21 +46,27 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        path = scope["path"]
         telemetry, started, code = self.state.telemetry, self.state.telemetry.started(), None
+        route = scope["path"] if scope["path"] in self._routes else "other"
+        headers = headers_of(scope)
+        identity = request_id(headers)
         try:
-            answer = await self._handler(path, scope["method"])(scope, receive)
+            answer = await self._handler(scope["path"], scope["method"])(headers, receive)
         except RequestError as error:
             code, answer = error.code, _error_answer(error)
         except DisconnectedError:
-            telemetry.finished(path, 499, started, "disconnected")
+            telemetry.finished(route, CLIENT_CLOSED_REQUEST, started, "disconnected")
             return
         except Exception:  # noqa: BLE001 the client is told that it failed, the log is told why
-            telemetry.log.error("unexpected error", extra={"facts": {"traceback": traceback.format_exc(), "path": path}})
             code, answer = "internal", _error_answer(RequestError("internal", "", "the server failed; its log says why", 500))
-        route = path if path in self._routes else "other"
-        await send_answer(send, answer, close=self.state.phase == "draining")
-        telemetry.finished(route, answer.status, started, code)
+            identity = identity or new_request_id()
+            facts = {"traceback": traceback.format_exc(), "route": route, "request_id": identity, **trace_ids(headers)}
+            telemetry.log.error("unexpected error", extra={"facts": facts})
+        await send_answer(send, answer, request_id=identity, close=self.state.phase == "draining")
+        seconds = telemetry.finished(route, answer.status, started, code)
+        if self.state.settings.access_log:
+            facts = {"route": route, "status": answer.status, "seconds": round(seconds, 6), "request_id": identity, **trace_ids(headers)}
+            telemetry.log.info("answered", extra={"facts": facts})
 
     def _handler(self, path: str, method: str) -> Handler:
         methods = self._routes.get(path)
@@ -62,39 +76,55 @@ class App:
             raise RequestError("method_not_allowed", "", f"{method[:20]}: use {', '.join(methods)}", 405)
         return methods[method]
 
-    async def _ping(self, scope: Scope, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _ping(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
         healthy, reason = self.state.health()
         body = json.dumps({"status": reason} if healthy else {"error": {"code": self.state.phase, "field": "", "message": reason}})
         return Answer(body.encode(), status=200 if healthy else 503)
 
-    async def _healthz(self, scope: Scope, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _healthz(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
         return Answer(b'{"status":"alive"}')
 
-    async def _invocations(self, scope: Scope, receive: Receive) -> Answer:
-        headers = headers_of(scope)
+    async def _invocations(self, headers: Headers, receive: Receive) -> Answer:
         sent = content.request_type(headers.get(b"content-type", b"").decode("latin-1"))
         wanted = content.response_type(headers.get(b"accept", b"").decode("latin-1"), sent)
         model = self._model()
         body = await read_body(headers, receive, self.state.settings.max_body_bytes)
         attributes = headers.get(content.ATTRIBUTES.lower().encode(), b"").decode("latin-1")
         requests = content.decode(body, sent, attributes)
-        answers = await self._answers(model, requests)
+        answers = await self._answers(model, requests, receive)
         return Answer(content.encode(answers, wanted), wanted)
 
-    async def _answers(self, model: Model, requests: list[Request | RequestError]) -> list[Response | RequestError]:
+    async def _answers(self, model: Model, requests: list[Request | RequestError], receive: Receive) -> list[Response | RequestError]:
         """One response or error per request; the unseen series of all of them go to the model together."""
         resolved = [_resolve(model, request) for request in requests]
         unseen = [one for work in resolved if isinstance(work, tuple) for one in work[1] if isinstance(one, Series)]
-        outlooks: list[Outlook] = []
-        if unseen and self.state.batcher:
-            outlooks = await self.state.batcher.submit(unseen)
+        outlooks = await self._predict(unseen, receive) if unseen else []
         upcoming = iter(outlooks)
         return [
             work if isinstance(work, RequestError) else _response(model, request, work, upcoming)
             for request, work in zip(requests, resolved, strict=True)
         ]
 
-    async def _regions(self, scope: Scope, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _predict(self, unseen: list[Series], receive: Receive) -> list[Outlook]:
+        """Outlooks from the batcher; given up when the client goes away, or when the model is stuck past the deadline."""
+        batcher = self.state.batcher
+        if batcher is None:
+            raise RequestError("not_ready", "", "the model is being loaded", 503, 1)
+        future = batcher.submit(unseen)
+        if not batcher.slow:
+            return await future
+        gone = asyncio.ensure_future(receive())
+        try:
+            either: set[asyncio.Future[Any]] = {future, gone}
+            await asyncio.wait(either, timeout=self.state.settings.deadline_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if not future.done():
+                future.cancel()
+                raise DisconnectedError if gone.done() else deadline_exceeded(self.state.settings.deadline_seconds)
+            return future.result()
+        finally:
+            gone.cancel()
+
+    async def _regions(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
         model = self._model()
         facts = model.forecaster
         listing = {
@@ -106,16 +136,22 @@ class App:
         }
         return Answer(json.dumps(listing).encode())
 
-    async def _execution_parameters(self, scope: Scope, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _execution_parameters(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
         megabytes = max(1, self.state.settings.max_body_bytes // (1024 * 1024))
         workers = max(1, len(os.sched_getaffinity(0)))
         facts = {"MaxConcurrentTransforms": workers, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": megabytes}
         return Answer(json.dumps(facts).encode())
 
-    async def _metrics(self, scope: Scope, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _metrics(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
         batcher = self.state.batcher
         self.state.telemetry.queued_rows.set(batcher.queued_rows if batcher else 0)
         return Answer(self.state.telemetry.exposition(), "text/plain; version=0.0.4; charset=utf-8")
+
+    async def _openapi(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
+        from inference.openapi import document
+
+        version = self.state.model.version if self.state.model else "not loaded"
+        return Answer(json.dumps(document(version)).encode())
 
     def _model(self) -> Model:
         model = self.state.model

@@ -98,12 +98,21 @@ class Batcher(Generic[Item, Answer]):
         self._wanted_rows = 0
         self._work_queue: SimpleQueue[list[_Part[Item, Answer]] | None] = SimpleQueue()
         self._worker: threading.Thread | None = None
+        self._running_since: float | None = None
         self.queued_rows = 0
 
     @property
     def healthy(self) -> bool:
-        """False when the worker thread has died."""
-        return self._worker is None or self._worker.is_alive()
+        """False when the worker thread has died, or has been in one call for longer than any request may wait."""
+        if self._worker is None:
+            return True
+        stuck = self._running_since is not None and time.monotonic() - self._running_since > self._deadline_seconds
+        return self._worker.is_alive() and not stuck
+
+    @property
+    def slow(self) -> bool:
+        """True when answers come from the worker thread, so that a caller has time to go away."""
+        return self._seconds >= ON_LOOP_SECONDS
 
     def submit(self, items: Sequence[Item]) -> asyncio.Future[list[Answer]]:
         """A future of one answer per item; RequestError 503 when too much is waiting. A cancelled future is not predicted."""
@@ -167,7 +176,9 @@ class Batcher(Generic[Item, Answer]):
 
     def _work(self) -> None:
         while (batch := self._work_queue.get()) is not None:
+            self._running_since = time.monotonic()
             outcome, seconds = self._run(batch)
+            self._running_since = None
             self._loop.call_soon_threadsafe(self._handed_back, batch, outcome, seconds)
 
     def _handed_back(self, batch: list[_Part[Item, Answer]], outcome: list[Sequence[Answer] | Exception], seconds: float) -> None:

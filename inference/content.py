@@ -138,6 +138,8 @@ def _to_csv(responses: Sequence[Response]) -> bytes:
 
 def _to_npy(responses: Sequence[Response]) -> bytes:
     predictions = [one for response in responses for one in response.predictions]
+    if len({one.values.shape for one in predictions}) != 1:
+        raise RequestError("not_acceptable", "Accept", "an npy answer needs series of one horizon and number of levels", 406)
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.stack([one.values for one in predictions]), allow_pickle=False)
     return buffer.getvalue()

@@ -57,10 +57,12 @@ def too_large(limit: int) -> RequestError:
     return RequestError("too_large", "", f"the body is larger than {limit} bytes; send fewer series at once, or use batch transform", 413)
 
 
-async def send_answer(send: Send, answer: Answer, *, close: bool = False) -> None:
+async def send_answer(send: Send, answer: Answer, *, request_id: str | None = None, close: bool = False) -> None:
     """Write a whole response; `close` asks the client to open a new connection next time."""
     headers = [(b"content-type", answer.content_type.encode()), (b"content-length", b"%d" % len(answer.body))]
     headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+    if request_id is not None:
+        headers.append((b"x-request-id", request_id.encode("ascii")))
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

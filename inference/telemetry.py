@@ -45,8 +45,9 @@ class Telemetry:
         self._in_flight.inc()
         return time.perf_counter()
 
-    def finished(self, route: str, status: int, started: float, code: str | None = None) -> None:
-        """A request was answered, with an error `code` or without."""
+    def finished(self, route: str, status: int, started: float, code: str | None = None) -> float:
+        """A request was answered, with an error `code` or without; the seconds it took."""
+        seconds = time.perf_counter() - started
         self._in_flight.dec()
         key = (route, status)
         if key not in self._children:
@@ -54,9 +55,10 @@ class Telemetry:
         if route not in self._latencies:
             self._latencies[route] = self._latency.labels(route)
         self._children[key].inc()
-        self._latencies[route].observe(time.perf_counter() - started)
+        self._latencies[route].observe(seconds)
         if code is not None:
             self._errors.labels(code).inc()
+        return seconds
 
     def batch(self, report: BatchReport) -> None:
         """A batch was predicted."""
