@@ -11,12 +11,13 @@ from housing.errors import DataError
 from housing.evaluation.onsets import score_methods
 from housing.evaluation.paths import BASELINES, compare_members, origin_sums, score_members, shared_cells
 from housing.evaluation.result import Evaluation, MemberScore, MethodScore, OnsetScore, OriginSums, PathScore, plain
+from housing.evaluation.risk import drawdown_backtest
 from housing.evaluation.slices import overlap
-from housing.labels import DrawdownDefinition, onset_labels
+from housing.labels import DrawdownDefinition
 from housing.metrics import Cells
 from housing.panel import Panel
 
-__all__ = ["Evaluation", "MemberScore", "MethodScore", "OnsetScore", "OriginSums", "PathScore", "evaluate", "plain"]
+__all__ = ["Evaluation", "MemberScore", "MethodScore", "OnsetScore", "OriginSums", "PathScore", "drawdown_backtest", "evaluate", "plain"]
 
 CANDIDATE = "ensemble"
 
@@ -26,6 +27,8 @@ def evaluate(
     backtest: Backtest,
     definition: DrawdownDefinition,
     scored_origins: Iterable[int] | None = None,
+    *,
+    risk: Backtest | None = None,
     candidate: str = CANDIDATE,
 ) -> Evaluation:
     """Score a backtest on the panel that holds its future.
@@ -40,6 +43,8 @@ def evaluate(
         What a drawdown is.
     scored_origins
         Columns to score; the others served weights and calibration. All by default.
+    risk
+        Drawdown probabilities at more origins than the paths have, see `drawdown_backtest`; by default those of `backtest`.
     candidate
         The member that would be promoted.
 
@@ -56,6 +61,7 @@ def evaluate(
     scored = backtest if scored_origins is None else backtest.select_origins(scored_origins)
     block = overlap(scored.origins, scored.horizon)
     cells = shared_cells(panel, scored)
+    risk = scored if risk is None else risk
     return Evaluation(
         candidate=candidate,
         baseline=baseline,
@@ -66,17 +72,15 @@ def evaluate(
         block=block,
         members=score_members(panel, scored, cells, baseline, block),
         definition=definition,
-        methods=score_methods(panel, scored, definition, candidate, block),
-        by_origin=_by_origin(panel, scored, definition, cells[candidate], candidate),
+        methods=score_methods(panel, risk, definition, candidate, overlap(risk.origins, definition.horizon)),
+        risk_origins=tuple(str(date) for date in panel.dates[risk.origins]),
+        by_origin=_by_origin(panel, scored, cells[candidate]),
         comparisons=compare_members(cells, candidate, block),
     )
 
 
-def _by_origin(panel: Panel, backtest: Backtest, definition: DrawdownDefinition, cells: Cells, candidate: str) -> tuple[OriginSums, ...]:
+def _by_origin(panel: Panel, backtest: Backtest, cells: Cells) -> tuple[OriginSums, ...]:
     loss, regions = origin_sums(cells.scaled_loss)
-    squared = np.full((len(backtest.origins), len(panel.regions)), np.nan)
-    if candidate in backtest.drawdown:
-        squared = (backtest.drawdown[candidate] - onset_labels(panel, definition)[:, backtest.origins].T) ** 2
     return tuple(
         OriginSums(
             origin=str(panel.dates[origin]),
@@ -84,8 +88,6 @@ def _by_origin(panel: Panel, backtest: Backtest, definition: DrawdownDefinition,
             regions=int(regions[row]),
             covered=float(np.nansum(cells.covered[row])),
             cells=int(np.isfinite(cells.covered[row]).sum()),
-            brier=float(np.nansum(squared[row])),
-            rows=int(np.isfinite(squared[row]).sum()),
         )
         for row, origin in enumerate(backtest.origins)
     )

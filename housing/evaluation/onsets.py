@@ -44,7 +44,7 @@ def climatology(labels: Floats, origins: list[int], horizon: int) -> Floats:
 
 def score_methods(panel: Panel, backtest: Backtest, definition: DrawdownDefinition, candidate: str, block: int) -> tuple[MethodScore, ...]:
     """All methods of the backtest with the rule and climatology, on the rows that all of them state; empty without any."""
-    if not backtest.drawdown:
+    if not backtest.drawdown or not len(backtest.origins):
         return ()
     every = onset_labels(panel, definition)
     depth = drawdown_depth(panel, definition)

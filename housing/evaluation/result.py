@@ -102,8 +102,6 @@ class OriginSums:
     regions: int
     covered: float
     cells: int
-    brier: float
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -115,6 +113,7 @@ class Evaluation:
     candidate : the member that would be promoted.
     baseline : the member that ratios refer to.
     block : origins per bootstrap block: as many as overlap in their horizon.
+    risk_origins : origins of the drawdown probabilities, which may be more than those of the paths.
     comparisons : member -> the candidate's scaled loss over that member's, on the same cells.
     """
 
@@ -128,6 +127,7 @@ class Evaluation:
     members: tuple[MemberScore, ...]
     definition: DrawdownDefinition
     methods: tuple[MethodScore, ...]
+    risk_origins: tuple[str, ...]
     by_origin: tuple[OriginSums, ...]
     comparisons: Mapping[str, Interval]
 

@@ -29,7 +29,8 @@ def eras(dates: Months) -> list[tuple[str, Mask]]:
     for start, stop in itertools.pairwise(starts):
         mask = (years >= start) & (years < stop)
         if mask.any():
-            found.append((f"{years[mask].min()}-{years[mask].max()}", mask))
+            first, last = years[mask].min(), years[mask].max()
+            found.append((str(first) if first == last else f"{first}-{last}", mask))
     return found
 
 

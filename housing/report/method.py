@@ -54,6 +54,7 @@ def _measurement(panel: Panel, evaluation: Evaluation) -> list[str]:
     return [
         f"Rolling origins: {len(evaluation.origins)} of them, {evaluation.origins[0]} to {evaluation.origins[-1]}. "
         f"At each, every method sees only what was known then; {lags}.",
+        *_risk_origins(evaluation),
         f"Purge: a past outcome teaches only once its whole horizon of {horizon} lies before the origin; weights and calibration too.",
         "SQL, scaled quantile loss: mean of twice the pinball loss at levels 0.1 to 0.9, over the in-sample error of last year's price. "
         "MASE: the same for the median. WQL: quantile loss over the sum of prices. "
@@ -61,6 +62,13 @@ def _measurement(panel: Panel, evaluation: Evaluation) -> list[str]:
         f"Intervals: 90%, from a bootstrap over blocks of {evaluation.block} neighbouring origins, all regions together. "
         "AUC: how often a region before an onset ranked above one that was not. AP: average precision.",
     ]
+
+
+def _risk_origins(evaluation: Evaluation) -> list[str]:
+    origins = evaluation.risk_origins
+    if not evaluation.methods or not origins or origins == evaluation.origins:
+        return []
+    return [f"Drawdown probabilities: {len(origins)} origins, {origins[0]} to {origins[-1]}, fitted anew at each."]
 
 
 def _data(panel: Panel, facts: SourceFacts) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from housing.backtest import Backtest
 from housing.errors import DataError
-from housing.evaluation import Evaluation, evaluate
+from housing.evaluation import Evaluation, drawdown_backtest, evaluate
 from housing.evaluation.onsets import ALARM_LEVEL, climatology
 from housing.evaluation.slices import eras, horizon_blocks, overlap
 from housing.labels import DrawdownDefinition, drawdown_depth, onset_labels
@@ -117,6 +117,30 @@ def test_every_onset_that_could_be_seen_is_an_episode(evaluation: Evaluation) ->
     assert ensemble.alarms.false_alarms == 0
 
 
+def test_probabilities_may_have_more_origins_than_the_paths() -> None:
+    panel = crash_panel()
+    whole = synthetic_backtest(panel)
+    scored = evaluate(panel, whole, DEFINITION, ORIGINS[-4:], risk=replace(whole, values={}))
+    ensemble = scored.method("ensemble")
+    assert ensemble
+    assert ensemble.overall.positives > 0
+    assert (len(scored.origins), len(scored.risk_origins)) == (4, len(ORIGINS))
+
+
+def test_the_walked_probabilities_reach_back_in_quarters_to_the_first_that_can_be_learned() -> None:
+    panel = crash_panel()
+    risk = drawdown_backtest(panel.until(43), DEFINITION)
+    assert risk.origins.tolist() == list(range(20, 40))
+    assert {"ensemble", "climatology", "rule"} <= set(risk.drawdown)
+    assert drawdown_backtest(panel.until(10), DEFINITION).origins.size == 0
+
+
+def test_a_panel_too_short_for_any_probability_has_no_methods() -> None:
+    panel = crash_panel()
+    risk = drawdown_backtest(panel.until(10), DEFINITION)
+    assert evaluate(panel, synthetic_backtest(panel), DEFINITION, risk=risk).methods == ()
+
+
 def test_a_calm_span_leaves_ranking_undefined_and_does_not_fail() -> None:
     panel = crash_panel()
     scored = evaluate(panel, synthetic_backtest(panel), DEFINITION, ORIGINS[:5])
@@ -157,6 +181,7 @@ def test_short_spans_are_stated_by_year_and_long_ones_by_era() -> None:
     yearly = np.array(["2011-01", "2011-07", "2013-01"], "datetime64[M]")
     assert [label for label, _ in eras(yearly)] == ["2011", "2013"]
     long = np.arange(np.datetime64("2001-01", "M"), np.datetime64("2022-12", "M"), 6)
+    assert eras(long[8:])[0][0] == "2005"
     found = eras(long)
     assert [label for label, _ in found] == ["2001-2005", "2006-2009", "2010-2015", "2016-2019", "2020-2022"]
     assert sum(mask.sum() for _, mask in found) == len(long)

@@ -38,13 +38,13 @@ def evaluation(
 ) -> Evaluation:
     series = losses or [0.6] * 12
     origins = tuple(str(np.datetime64("2010-01", "M") + 6 * i) for i in range(len(series)))
-    sums = tuple(OriginSums(date, x * 40, 40, coverage * 400, 400, 3.0, 30) for date, x in zip(origins, series, strict=True))
+    sums = tuple(OriginSums(date, x * 40, 40, coverage * 400, 400) for date, x in zip(origins, series, strict=True))
     members = (member("ensemble", loss, coverage), member("naive", 1.0), member("momentum", 0.9))
     definition = DrawdownDefinition(0.05, 12, 60)
     comparisons = {
         name: Interval(loss / other, loss / other - width, loss / other + width) for name, other in (("naive", 1.0), ("momentum", 0.9))
     }
-    return Evaluation("ensemble", "naive", "M", 12, 40, origins, 2, members, definition, methods, sums, comparisons)
+    return Evaluation("ensemble", "naive", "M", 12, 40, origins, 2, members, definition, methods, origins, sums, comparisons)
 
 
 def test_a_better_candidate_passes_with_flat_numbers() -> None:
