@@ -1,5 +1,6 @@
 """Why a job failed, in the service's words: the kind of error, then what is known."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from emulator.s3 import ObjectError
 
 LIMIT = 1024
 RESTARTED = "InternalServerError: the emulator ended while this job ran. Start the job again."
+
+
+_log = logging.getLogger(__name__)
 
 
 class JobError(Exception):
@@ -32,10 +36,15 @@ def algorithm_error(message: str, status: int, log: Path) -> JobError:
 
 @contextmanager
 def client_errors() -> Iterator[None]:
-    """Whatever a request can get wrong about its data or image becomes a `JobError` of kind ClientError."""
+    """Every error becomes a `JobError`: what a request can get wrong a ClientError, the rest an InternalServerError."""
     try:
         yield
     except (ObjectError, ArchiveError, ContainerError, LayoutError, EmulatorError) as error:
         raise JobError(f"ClientError: {error}") from error
     except OSError as error:
         raise JobError(f"InternalServerError: {error}") from error
+    except JobError:
+        raise
+    except Exception as error:
+        _log.exception("a job failed by a fault of the emulator")
+        raise JobError("InternalServerError: the emulator failed: its log has the traceback") from error

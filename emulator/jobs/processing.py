@@ -12,14 +12,13 @@ from emulator.jobs.hosts import Outcome, run_hosts
 from emulator.jobs.layout import Layout
 from emulator.jobs.manager import Job
 from emulator.jobs.sync import FolderSync
-from emulator.logs import log_file
+from emulator.logs import SHIP_SECONDS, LogStream, log_file
 from emulator.processes import Command
 from emulator.s3 import Objects
 
 KIND = "processing-job"
 LOG_GROUP = "ProcessingJobs"
 _SYNC_SECONDS = 5.0
-_NEVER_SECONDS = 3600.0
 
 
 def run_processing(job: Job) -> None:
@@ -47,6 +46,8 @@ class _Processing:
         self.layouts = {host: Layout(self.home / host) for host in self.cluster.hosts}
         self.objects = job.context.part(Objects)
         self.continuous: list[FolderSync] = []
+        self.pushed = time.monotonic()
+        self.streams = [LogStream(job.context, LOG_GROUP, job.name, host) for host in self.cluster.hosts]
 
     def prepare(self) -> None:
         """Write the configuration files, copy the inputs in and make the output folders."""
@@ -69,9 +70,20 @@ class _Processing:
         """Run the entrypoint on every host."""
         commands = {host: self._command(host) for host in self.cluster.hosts}
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
-        return run_hosts(self.job, commands, limit, _SYNC_SECONDS if self.continuous else _NEVER_SECONDS, self._push)
+        try:
+            return run_hosts(self.job, commands, limit, SHIP_SECONDS, self._tick)
+        finally:
+            for stream in self.streams:
+                stream.ship(everything=True)
+
+    def _tick(self) -> None:
+        for stream in self.streams:
+            stream.ship()
+        if time.monotonic() > self.pushed + _SYNC_SECONDS:
+            self._push()
 
     def _push(self) -> None:
+        self.pushed = time.monotonic()
         for sync in self.continuous:
             sync.push()
 

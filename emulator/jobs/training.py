@@ -16,14 +16,13 @@ from emulator.jobs.manager import Job
 from emulator.jobs.metrics import final_metrics
 from emulator.jobs.secondary import end, enter
 from emulator.jobs.sync import FolderSync
-from emulator.logs import log_file
+from emulator.logs import SHIP_SECONDS, LogStream, log_file
 from emulator.processes import Command
 from emulator.s3 import ObjectError, Objects, join
 
 KIND = "training-job"
 LOG_GROUP = "TrainingJobs"
 _SYNC_SECONDS = 5.0
-_NEVER_SECONDS = 3600.0
 
 
 def run_training(job: Job) -> None:
@@ -54,7 +53,9 @@ class _Training:
         self.layouts = {host: Layout(self.home / host) for host in self.cluster.hosts}
         self.objects = job.context.part(Objects)
         self.started: float | None = None
+        self.pushed = time.monotonic()
         self.checkpoints: FolderSync | None = None
+        self.streams = [LogStream(job.context, LOG_GROUP, job.name, host) for host in self.cluster.hosts]
 
     def prepare(self) -> None:
         """Write the configuration files and copy the channels and checkpoints in."""
@@ -98,13 +99,21 @@ class _Training:
         self.job.update(lambda record: enter(record, "Training"))
         commands = {host: self._command(host) for host in self.cluster.hosts}
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
-        tick = _SYNC_SECONDS if self.checkpoints else _NEVER_SECONDS
         try:
-            return run_hosts(self.job, commands, limit, tick, self._push)
+            return run_hosts(self.job, commands, limit, SHIP_SECONDS, self._tick)
         finally:
+            self._push()
+            for stream in self.streams:
+                stream.ship(everything=True)
+
+    def _tick(self) -> None:
+        for stream in self.streams:
+            stream.ship()
+        if time.monotonic() > self.pushed + _SYNC_SECONDS:
             self._push()
 
     def _push(self) -> None:
+        self.pushed = time.monotonic()
         if self.checkpoints:
             self.checkpoints.push()
 
