@@ -26,7 +26,12 @@ class Exited:
     status: int
 
 
-Message = Stop | Exited
+@dataclass(frozen=True)
+class Reclaimed:
+    """The message that the job's Spot instance is taken away."""
+
+
+Message = Stop | Exited | Reclaimed
 
 
 @dataclass
@@ -48,6 +53,11 @@ class Job:
     def record(self) -> dict[str, Any]:
         """The job's record as it is now."""
         return self.context.store.get(self.kind, self.name) or {}
+
+    def clear(self) -> None:
+        """Forget the messages that have not been read; that it shall stop is not forgotten."""
+        while not self.mailbox.empty():
+            self.mailbox.get_nowait()
 
     def stop(self) -> None:
         """Tell the job to stop."""

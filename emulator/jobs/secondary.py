@@ -11,6 +11,8 @@ MESSAGES = {
     "Stopping": "Stopping the training job",
     "Completed": "Training job completed",
     "Stopped": "Training job stopped",
+    "Interrupted": "The Spot instance was reclaimed; the job goes on when there is capacity again",
+    "MaxWaitTimeExceeded": "Training job waited longer for Spot capacity than MaxWaitTimeInSeconds provided",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
 

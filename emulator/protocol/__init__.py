@@ -10,6 +10,7 @@ from botocore.model import OperationModel, ServiceModel
 
 from emulator import operations
 from emulator.errors import ApiError
+from emulator.faults import Faults
 from emulator.protocol.decode import decode_json, decode_rest
 from emulator.protocol.encode import Response, encode_error, encode_json, encode_rest
 from emulator.protocol.incoming import Incoming, Query
@@ -79,7 +80,9 @@ def _decode(model: ServiceModel, incoming: Incoming) -> tuple[OperationModel, di
 
 
 def _dispatch(operation: OperationModel, request: dict[str, Any], context: "Context") -> dict[str, Any]:
-    handler = operations.handler_of(operation.service_model.service_name, operation.name)
+    service = operation.service_model.service_name
+    handler = operations.handler_of(service, operation.name)
+    context.part(Faults).check_operation(service, operation.name)
     if operation.input_shape is not None:
         check(request, operation.input_shape)
     return handler(request, context)
