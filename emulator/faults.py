@@ -57,9 +57,10 @@ def read_plan(text: str, source: str) -> Plan:
         When it is not in the format above.
     """
     try:
-        content = yaml.safe_load(text) or {}
+        content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise FaultsError(f"faults: cannot read {source}: {error}") from error
+    content = {} if content is None else content
     if not isinstance(content, dict) or set(content) - {"seed", *_FIELDS}:
         raise FaultsError(f"faults: {source} may have seed, spot, capacity and operations")
     rules = {kind: content.get(kind) or [] for kind in _FIELDS}
