@@ -38,6 +38,8 @@ class Context:
         Factor on the waits that only imitate the service (retry back-off, Spot restart): EMULATOR_WAIT_SCALE, else 1.
     stop_grace_seconds
         How long a job that is told to stop may take between SIGTERM and SIGKILL: EMULATOR_STOP_GRACE_SECONDS, else 120.
+    closing
+        Set when the emulator ends: what runs now leaves its record as it is, and is marked as failed at the next start.
     """
 
     store: Store
@@ -48,13 +50,22 @@ class Context:
     images: Images
     wait_scale: float = field(default_factory=lambda: _setting("EMULATOR_WAIT_SCALE", 1.0))
     stop_grace_seconds: float = field(default_factory=lambda: _setting("EMULATOR_STOP_GRACE_SECONDS", 120.0))
+    closing: threading.Event = field(default_factory=threading.Event, repr=False)
     _parts: dict[type[Any], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def part(self, kind: type[PartT]) -> PartT:
-        """The one long-lived `kind` of this emulator, made as `kind(context)` at its first use and closed with the context."""
+        """The one long-lived `kind` of this emulator, made as `kind(context)` at its first use and closed with the context.
+
+        Raises
+        ------
+        EmulatorError
+            When it would be made while the emulator ends.
+        """
         with self._lock:
             if kind not in self._parts:
+                if self.closing.is_set():
+                    raise EmulatorError("the emulator is ending")
                 self._parts[kind] = cast(Any, kind)(self)
             return cast(PartT, self._parts[kind])
 
@@ -74,9 +85,9 @@ class Context:
 
     def close(self) -> None:
         """Close the long-lived parts, last made first, then the store."""
+        self.closing.set()
         with self._lock:
             parts = [part for part in reversed(self._parts.values()) if hasattr(part, "close")]
-            self._parts = {}
         for part in cast(list[_Closable], parts):
             part.close()
         self.store.close()

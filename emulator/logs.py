@@ -6,10 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from emulator.context import ACCESS_KEY, SECRET_KEY
+from emulator.clients import Clients
 
 if TYPE_CHECKING:
     from emulator.context import Context
@@ -70,8 +69,7 @@ class CloudWatchLogs:
     """The `logs` API of this emulator; `context.part(CloudWatchLogs)` is the one to use."""
 
     def __init__(self, context: "Context") -> None:
-        session = boto3.session.Session(ACCESS_KEY, SECRET_KEY, region_name=context.region)
-        self._client: Any = session.client("logs", endpoint_url=context.endpoint_url)
+        self._client: Any = context.part(Clients).get("logs")
         self._groups: set[str] = set()
         self._lock = threading.Lock()
 

@@ -19,6 +19,9 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 """
 
 
+Watcher = Callable[[str, Record], None]
+
+
 class RecordExistsError(Exception):
     """A record of that kind and name is there already."""
 
@@ -32,10 +35,19 @@ class Store:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
+        self._watchers: list[Watcher] = []
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Call `watcher(kind, record)` after every record that is added or changed, in the thread that did it; it must be quick."""
+        self._watchers.append(watcher)
+
+    def _tell(self, kind: str, record: Mapping[str, Any]) -> None:
+        for watcher in self._watchers:
+            watcher(kind, dict(record))
 
     def add(self, kind: str, name: str, record: Mapping[str, Any], parent: str = "") -> None:
         """Insert a new record.
@@ -50,6 +62,7 @@ class Store:
                 self._db.execute("INSERT INTO records (kind, name, parent, body) VALUES (?, ?, ?, ?)", (kind, name, parent, _text(record)))
         except sqlite3.IntegrityError:
             raise RecordExistsError(f"{kind} {name} exists") from None
+        self._tell(kind, record)
 
     def put(self, kind: str, name: str, record: Mapping[str, Any], parent: str = "") -> None:
         """Insert a record or replace the one that is there, which keeps its place in listings."""
@@ -59,6 +72,7 @@ class Store:
         )
         with self._lock:
             self._db.execute(statement, (kind, name, parent, _text(record)))
+        self._tell(kind, record)
 
     def get(self, kind: str, name: str) -> Record | None:
         """The record, or None."""
@@ -94,7 +108,8 @@ class Store:
                 return None
             record.update(change(record) if callable(change) else change)
             self._db.execute("UPDATE records SET body = ? WHERE kind = ? AND name = ?", (_text(record), kind, name))
-            return record
+        self._tell(kind, record)
+        return record
 
     def delete(self, kind: str, name: str) -> bool:
         """Remove a record; False when there was none."""

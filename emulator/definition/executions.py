@@ -38,10 +38,8 @@ class Executions:
         return execution is None or execution.done.wait(timeout_seconds)
 
     def close(self) -> None:
-        """Stop everything and wait briefly."""
+        """Start no more steps."""
         with self._lock:
             running = list(self._running.values())
         for execution in running:
             execution.stop()
-        for execution in running:
-            execution.done.wait(1.0)

@@ -20,8 +20,9 @@ def begin_step(context: "Context", execution: str, step: Mapping[str, Any], fiel
 
 
 def update_step(context: "Context", execution: str, name: str, fields: Mapping[str, Any]) -> None:
-    """Merge fields into a step's record."""
-    context.store.update(STEP, f"{execution}/{name}", fields)
+    """Merge fields into a step's record; not when the emulator ends: the next start says then what became of it."""
+    if not context.closing.is_set():
+        context.store.update(STEP, f"{execution}/{name}", fields)
 
 
 def end_step(context: "Context", execution: str, name: str, status: str, fields: Mapping[str, Any]) -> None:
@@ -35,5 +36,6 @@ def steps_of(context: "Context", execution: str) -> list[dict[str, Any]]:
 
 
 def end_execution(context: "Context", execution: str, status: str, fields: Mapping[str, Any]) -> None:
-    """Record how an execution has ended."""
-    context.store.update(EXECUTION, execution, {"PipelineExecutionStatus": status, "LastModifiedTime": time.time()} | dict(fields))
+    """Record how an execution has ended; not when the emulator ends, as with steps."""
+    if not context.closing.is_set():
+        context.store.update(EXECUTION, execution, {"PipelineExecutionStatus": status, "LastModifiedTime": time.time()} | dict(fields))

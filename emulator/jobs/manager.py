@@ -47,8 +47,9 @@ class Job:
     interrupt: Callable[[], None] | None = None
 
     def update(self, fields: Mapping[str, Any] | Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
-        """Merge fields into the job's record."""
-        self.context.store.update(self.kind, self.name, fields)
+        """Merge fields into the job's record; not when the emulator ends: the next start says then what became of the job."""
+        if not self.context.closing.is_set():
+            self.context.store.update(self.kind, self.name, fields)
 
     def record(self) -> dict[str, Any]:
         """The job's record as it is now."""
@@ -109,10 +110,8 @@ class Jobs:
         return job is None or job.done.wait(timeout_seconds)
 
     def close(self) -> None:
-        """Tell every job to stop and wait briefly; what is left dies with the emulator's processes and is marked at the next start."""
+        """End every job's processes; what is left of them dies with the emulator."""
         with self._lock:
             jobs = list(self._running.values())
         for job in jobs:
             job.stop()
-        for job in jobs:
-            job.done.wait(1.0)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from emulator.definition.step_run import StepRun
+from emulator.definition.steps.callback import run_callback
 from emulator.definition.steps.condition import run_condition
 from emulator.definition.steps.fail import run_fail
 from emulator.definition.steps.function import run_function
@@ -22,4 +23,5 @@ KINDS: dict[str, RunStep] = {
     "Condition": run_condition,
     "Fail": run_fail,
     "Lambda": run_function,
+    "Callback": run_callback,
 }

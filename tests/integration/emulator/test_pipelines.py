@@ -254,6 +254,46 @@ def test_a_selection_takes_the_rest_from_an_earlier_execution(workshop):
     assert workshop.read(f"executions/{use}/Use/when") == workshop.read(f"executions/{make}/Make/when")
 
 
+def _callback(workshop: Any, name: str) -> tuple[dict[str, Any], Any]:
+    sqs = workshop.emulator.client("sqs")
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    outputs = [{"OutputName": "colour", "OutputType": "String"}]
+    return {"Name": "Ask", "Type": "Callback", "SqsQueueUrl": queue, "Arguments": {"count": 3}, "OutputParameters": outputs}, (sqs, queue)
+
+
+def _message(mail: tuple[Any, str]) -> dict[str, Any]:
+    sqs, queue = mail
+    return json.loads(sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"][0]["Body"])
+
+
+def test_a_callback_step_waits_for_its_answer(workshop):
+    ask, mail = _callback(workshop, "ask")
+    colour = _get("Steps.Ask.OutputParameters['colour']")
+    workshop.pipeline("ask", [ask, _fail("End", colour)])
+    arn = workshop.sagemaker.start_pipeline_execution(PipelineName="ask")["PipelineExecutionArn"]
+    message = _message(mail)
+    assert (message["arguments"], message["pipelineExecutionArn"]) == ({"count": 3}, arn)
+    answer = {"CallbackToken": message["token"], "OutputParameters": [{"Name": "colour", "Value": "blue"}]}
+    workshop.sagemaker.send_pipeline_execution_step_success(**answer)
+    workshop.executed(arn)
+    assert workshop.steps(arn)["End"]["FailureReason"] == "blue"
+    with pytest.raises(workshop.sagemaker.exceptions.ResourceNotFound, match="No step waits"):
+        workshop.sagemaker.send_pipeline_execution_step_success(**answer)
+
+
+def test_a_callback_step_fails_with_the_reason_it_is_given_and_can_be_stopped(workshop):
+    ask, mail = _callback(workshop, "refuse")
+    workshop.pipeline("refuse", [ask])
+    arns = [workshop.sagemaker.start_pipeline_execution(PipelineName="refuse")["PipelineExecutionArn"] for _ in range(2)]
+    messages = {message["pipelineExecutionArn"]: message for message in (_message(mail), _message(mail))}
+    token = messages[arns[0]]["token"]
+    workshop.sagemaker.send_pipeline_execution_step_failure(CallbackToken=token, FailureReason="nobody is there")
+    workshop.executed(arns[0])
+    assert workshop.steps(arns[0])["Ask"]["FailureReason"] == "ClientError: nobody is there"
+    workshop.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arns[1])
+    assert workshop.executed(arns[1])["PipelineExecutionStatus"] == "Stopped"
+
+
 def test_register_model_and_transform_follow_training(workshop):
     train = {"Name": "Train", "Type": "Training", "Arguments": workshop.training("unused", {"ACTION": "word"})}
     del train["Arguments"]["TrainingJobName"]

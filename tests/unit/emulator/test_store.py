@@ -70,3 +70,13 @@ def test_no_update_of_many_threads_is_lost(store):
     for thread in threads:
         thread.join()
     assert store.get("counter", "a") == {"n": 200}
+
+
+def test_a_watcher_sees_every_change_once(store):
+    seen = []
+    store.watch(lambda kind, record: seen.append((kind, record["n"])))
+    store.add("job", "a", {"n": 1})
+    store.put("job", "a", {"n": 2})
+    store.update("job", "a", {"n": 3})
+    store.update("job", "a", {"n": 4}, expect={"n": 0})
+    assert seen == [("job", 1), ("job", 2), ("job", 3)]
