@@ -7,7 +7,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from emulator.context import Context
+from emulator.endpoints.capture import CaptureSettings
 from emulator.endpoints.fleet import KIND, Fleet
+from emulator.endpoints.routes import Routes
 from emulator.endpoints.variant import LiveVariant, container_of
 from emulator.operations import at_start
 
@@ -19,6 +21,7 @@ def described(context: Context, config: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of DescribeEndpoint that follow from a configuration; also what the endpoint is started from after a restart."""
     return {
         "ProductionVariants": [_summary(context, variant) for variant in config["ProductionVariants"]],
+        "ShadowProductionVariants": [_summary(context, variant) for variant in config.get("ShadowProductionVariants", [])] or None,
         "DataCaptureConfig": _capture(config.get("DataCaptureConfig")),
         "AsyncInferenceConfig": config.get("AsyncInferenceConfig"),
         "ExplainerConfig": config.get("ExplainerConfig"),
@@ -62,14 +65,20 @@ def create(context: Context, endpoint: str) -> None:
 
 def _bring_up(context: Context, endpoint: str) -> dict[str, Any]:
     fleet, record = context.part(Fleet), context.store.get(KIND, endpoint) or {}
-    variants = fleet.launch(endpoint, record["Config"]["ProductionVariants"])
-    fleet.set_routes(endpoint, _weighted(variants, record["ProductionVariants"]))
+    fleet.set_routes(endpoint, _routes(fleet.launch(endpoint, _specs(record["Config"])), record))
     return {}
 
 
-def _weighted(variants: Collection[LiveVariant], summaries: Collection[Mapping[str, Any]]) -> list[tuple[LiveVariant, float]]:
-    weights = {summary["VariantName"]: summary["CurrentWeight"] for summary in summaries}
-    return [(variant, weights[variant.name]) for variant in variants]
+def _specs(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]
+
+
+def _routes(variants: Collection[LiveVariant], record: Mapping[str, Any]) -> Routes:
+    """The routes to variants that run, by the weights and settings of an endpoint's record."""
+    live = {variant.name: variant for variant in variants}
+    pairs = [(live[item["VariantName"]], item["CurrentWeight"]) for item in record["ProductionVariants"]]
+    shadows = [(live[item["VariantName"]], item["CurrentWeight"]) for item in record.get("ShadowProductionVariants") or []]
+    return Routes(pairs, shadows[0] if shadows else None, CaptureSettings.of(record["Config"].get("DataCaptureConfig")))
 
 
 def update(context: Context, endpoint: str, config: Mapping[str, Any], retained: Collection[str]) -> None:
@@ -85,9 +94,8 @@ def _replace(context: Context, endpoint: str, config: Mapping[str, Any], retaine
     fields = described(context, config)
     _retain(fields, record, retained)
     old = fleet.running(endpoint)
-    variants = fleet.launch(endpoint, config["ProductionVariants"])
-    fleet.set_routes(endpoint, _weighted(variants, fields["ProductionVariants"]))
-    fleet.retire(old.values(), DRAIN_SECONDS)
+    fleet.set_routes(endpoint, _routes(fleet.launch(endpoint, _specs(config)), fields))
+    fleet.retire(old, DRAIN_SECONDS)
     return {**fields, "EndpointConfigName": config["EndpointConfigName"]}
 
 
@@ -101,6 +109,7 @@ def _retain(fields: dict[str, Any], record: Mapping[str, Any], retained: Collect
                 summary[f"Current{name}"] = summary[f"Desired{name}"] = old[f"Current{name}"]
     if "DataCaptureConfig" in retained:
         fields["DataCaptureConfig"] = record.get("DataCaptureConfig")
+        fields["Config"]["DataCaptureConfig"] = record["Config"].get("DataCaptureConfig")
 
 
 def reweigh(context: Context, endpoint: str, desired: Mapping[str, Mapping[str, Any]]) -> None:
@@ -116,7 +125,7 @@ def _reweigh(context: Context, endpoint: str, desired: Mapping[str, Mapping[str,
             value = desired.get(summary["VariantName"], {}).get(f"Desired{name}")
             if value is not None:
                 summary[f"Current{name}"] = summary[f"Desired{name}"] = value
-    fleet.set_routes(endpoint, _weighted(fleet.running(endpoint).values(), summaries))
+    fleet.set_routes(endpoint, _routes(fleet.running(endpoint), record))
     return {"ProductionVariants": summaries}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -32,16 +32,16 @@ class Fleet:
         """Where invocations of an endpoint go; None when it takes none."""
         return self._routes.get(endpoint)
 
-    def set_routes(self, endpoint: str, variants: Iterable[tuple[LiveVariant, float]]) -> None:
-        """Send the invocations that come from now on to these variants."""
-        self._routes[endpoint] = Routes(list(variants))
+    def set_routes(self, endpoint: str, routes: Routes) -> None:
+        """Send the invocations that come from now on along these routes."""
+        self._routes[endpoint] = routes
 
-    def running(self, endpoint: str) -> dict[str, LiveVariant]:
-        """The variants of an endpoint by name."""
+    def running(self, endpoint: str) -> list[LiveVariant]:
+        """The variants of an endpoint that have a process."""
         routes = self._routes.get(endpoint)
-        return dict(routes.variants) if routes is not None else {}
+        return routes.running if routes is not None else []
 
-    def launch(self, endpoint: str, specs: Iterable[dict[str, Any]]) -> list[LiveVariant]:
+    def launch(self, endpoint: str, specs: Iterable[Mapping[str, Any]]) -> list[LiveVariant]:
         """Start one process per variant, all at once, and wait until all are ready.
 
         Raises
@@ -57,7 +57,7 @@ class Fleet:
             self.retire(variants)
             raise failures[0]
         for variant in variants:
-            threading.Thread(target=variant.watch, name=f"watch-{endpoint}-{variant.name}", daemon=True).start()
+            variant.keep()
         return variants
 
     def retire(self, variants: Iterable[LiveVariant], drain_seconds: float = 0) -> None:
@@ -71,7 +71,7 @@ class Fleet:
         """Stop an endpoint."""
         routes = self._routes.pop(endpoint, None)
         if routes is not None:
-            self.retire(routes.variants.values())
+            self.retire(routes.running)
 
     def change(self, endpoint: str, work: Callable[[], dict[str, Any]], on_failure: str) -> None:
         """Run a transition in a thread; it returns the fields that the endpoint's record gets with its new status.
@@ -95,7 +95,7 @@ class Fleet:
     def close(self) -> None:
         """Stop every process; the records stay, so that the next start brings the endpoints back."""
         self.closing.set()
-        variants = [variant for routes in self._routes.values() for variant in routes.variants.values()]
+        variants = [variant for routes in self._routes.values() for variant in routes.running]
         self._routes = {}
         with ThreadPoolExecutor(max(1, len(variants)), "retire") as threads:
             for variant in variants:

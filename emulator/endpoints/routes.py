@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from emulator.endpoints.capture import CaptureSettings
 from emulator.endpoints.variant import LiveVariant
 
 
@@ -14,11 +15,35 @@ class Routes:
     the sum), so of any `n` invocations a variant of share `p` gets `n p`, give or take one.
     """
 
-    def __init__(self, variants: Sequence[tuple[LiveVariant, float]]) -> None:
+    def __init__(
+        self,
+        variants: Sequence[tuple[LiveVariant, float]],
+        shadow: tuple[LiveVariant, float] | None = None,
+        capture: CaptureSettings | None = None,
+    ) -> None:
+        self.capture = capture
+        self._shadow: LiveVariant | None = shadow[0] if shadow is not None else None
+        self._shadow_weight = shadow[1] if shadow is not None else 0.0
+        self._mirrored = 0.0
         self.variants = {variant.name: variant for variant, _ in variants}
         self._weights = {variant.name: weight for variant, weight in variants if weight > 0}
         self._earned = dict.fromkeys(self._weights, 0.0)
         self._sum = sum(self._weights.values())
+
+    @property
+    def running(self) -> list[LiveVariant]:
+        """Every variant that has a process, the shadow last."""
+        return [*self.variants.values(), *([self._shadow] if self._shadow is not None else [])]
+
+    def mirror(self) -> LiveVariant | None:
+        """The shadow, when it gets a copy of this invocation: as many of them as its weight is of the production variant's."""
+        if self._shadow is None or not self._sum:
+            return None
+        self._mirrored += min(1.0, self._shadow_weight / self._sum)
+        if self._mirrored < 1 - 1e-9:
+            return None
+        self._mirrored -= 1
+        return self._shadow
 
     def next(self) -> LiveVariant | None:
         """The variant whose turn it is; None when no variant has a weight."""

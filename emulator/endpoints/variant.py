@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
+import os
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +48,28 @@ def container_of(context: Context, model_name: str) -> dict[str, Any]:
     return containers[0]
 
 
+def serverless_idle_seconds() -> float:
+    """After how long without an invocation a serverless container sleeps: EMULATOR_SERVERLESS_IDLE_SECONDS, 300 unless set."""
+    return float(os.environ.get("EMULATOR_SERVERLESS_IDLE_SECONDS", "300"))
+
+
 class LiveVariant:
     """A variant's process, started again when it ends by itself.
 
     `pool`, `in_flight` and `ready` belong to the event loop; everything else to the threads that start and stop.
     """
 
-    def __init__(self, context: Context, endpoint: str, spec: dict[str, Any]) -> None:
+    def __init__(self, context: Context, endpoint: str, spec: Mapping[str, Any]) -> None:
         self._context, self._endpoint, self.spec = context, endpoint, spec
         self.name: str = spec["VariantName"]
         self.container = container_of(context, spec["ModelName"])
         self.pool: Pool | None = None
         self.in_flight = 0
         self.retired = threading.Event()
+        self.max_concurrency: int | None = spec.get("ServerlessConfig", {}).get("MaxConcurrency")
+        self._asleep = False
+        self._waking: asyncio.Future[None] | None = None
+        self._last_used = 0.0
         self._server: ServerProcess | None = None
         self._folder = context.home / "endpoints" / endpoint / f"{self.name}-{time.time_ns():x}-{next(_numbers)}"
         self._pause = _FIRST_PAUSE_SECONDS
@@ -81,10 +93,43 @@ class LiveVariant:
             raise VariantError(f"{reason}: {error}") from error
         self.pool = Pool(self._server.port)
 
+    async def wake(self) -> Pool | None:
+        """Start a serverless container that sleeps, the cold start that its caller waits for. The pool, or None when it isn't up."""
+        if not self._asleep:
+            return None
+        if self._waking is None:
+            self._waking = asyncio.get_running_loop().run_in_executor(None, self._wake)
+        await asyncio.shield(self._waking)
+        return self.pool
+
+    def _wake(self) -> None:
+        self._restart()
+        self._asleep, self._waking = False, None
+        if self.pool is not None:
+            self.keep()
+
+    def used(self) -> None:
+        """Called on the event loop after each invocation; a serverless container sleeps when the last was long ago."""
+        if self.max_concurrency is not None:
+            self._last_used = time.monotonic()
+            asyncio.get_running_loop().call_later(serverless_idle_seconds() + 0.01, self._sleep_if_idle)
+
+    def _sleep_if_idle(self) -> None:
+        idle = time.monotonic() - self._last_used >= serverless_idle_seconds()
+        if idle and not self.in_flight and self.pool is not None and not self.retired.is_set():
+            self._asleep, self.pool = True, None
+            asyncio.get_running_loop().run_in_executor(None, self.stop)
+
+    def keep(self) -> None:
+        """Start the thread that watches over the container."""
+        threading.Thread(target=self.watch, name=f"watch-{self._endpoint}-{self.name}", daemon=True).start()
+
     def watch(self) -> None:
         """Until the variant is retired, start its container again whenever it ends. Runs in a thread of its own."""
         while not self.retired.is_set() and self._server is not None:
             status = self._server.process.wait(1.0)
+            if self._asleep:
+                return
             if status is None or self.retired.is_set():
                 continue
             _LOG.warning("endpoint %s: variant %s ended with status %s: %s", self._endpoint, self.name, status, self._server.last_line())

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -26,58 +25,6 @@ BUCKET = "endpoint-models"
 
 def _lives(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
-
-
-class Hosting:
-    """The calls that these tests make, with the service's defaults."""
-
-    def __init__(self, emulator: Any) -> None:
-        self.sagemaker, self.runtime = emulator.client("sagemaker"), emulator.client("sagemaker-runtime")
-
-    def model(self, name: str, **environment: str) -> str:
-        container = {"Image": "registry/toy:1", "Environment": {"TOY_NAME": name, **environment}}
-        self.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
-        return name
-
-    def config(self, name: str, **weights: float) -> str:
-        """A configuration with one variant per model."""
-        variants = [
-            {
-                "VariantName": model,
-                "ModelName": model,
-                "InstanceType": "ml.g5.2xlarge",
-                "InitialInstanceCount": 1,
-                "InitialVariantWeight": weight,
-            }
-            for model, weight in weights.items()
-        ]
-        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
-        return name
-
-    def endpoint(self, name: str, config: str, wait: bool = True) -> str:
-        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
-        if wait:
-            self.wait(name)
-        return name
-
-    def wait(self, name: str, *statuses: str) -> dict[str, Any]:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            described: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=name)
-            if described["EndpointStatus"] in (statuses or ("InService",)):
-                return described
-            assert described["EndpointStatus"] != "Failed", described["FailureReason"]
-            time.sleep(0.05)
-        raise AssertionError(described)
-
-    def invoke(self, name: str, body: object = None, **options: Any) -> dict[str, Any]:
-        answer = self.runtime.invoke_endpoint(EndpointName=name, Body=json.dumps(body or {}), ContentType="application/json", **options)
-        return {**json.loads(answer["Body"].read()), "answer": answer}
-
-
-@pytest.fixture(scope="module")
-def hosting(emulator):
-    return Hosting(emulator)
 
 
 @pytest.fixture(scope="module")
@@ -300,10 +247,10 @@ def test_endpoints_and_configurations_are_listed_in_pages(hosting, endpoint):
         hosting.sagemaker.describe_endpoint_config(EndpointConfigName="listed-0")
 
 
-def test_endpoints_come_back_after_a_kill_and_no_process_is_left_behind(tmp_path, start_emulator):
+def test_endpoints_come_back_after_a_kill_and_no_process_is_left_behind(tmp_path, start_emulator, hosting_of):
     home = tmp_path / "home"
     try:
-        hosting = Hosting(start_emulator(home))
+        hosting = hosting_of(start_emulator(home))
         hosting.model("back")
         hosting.endpoint("back", hosting.config("back", back=1.0))
         before = hosting.invoke("back")["pid"]
@@ -313,7 +260,7 @@ def test_endpoints_come_back_after_a_kill_and_no_process_is_left_behind(tmp_path
             time.sleep(0.01)
         assert not _lives(before)
 
-        hosting = Hosting(start_emulator(home))
+        hosting = hosting_of(start_emulator(home))
         assert hosting.wait("back", "SystemUpdating", "InService")
         hosting.wait("back")
         after = hosting.invoke("back")["pid"]

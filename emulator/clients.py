@@ -1,0 +1,32 @@
+"""boto3 clients for the emulator's own use of the services that it answers itself: metrics, topics, queues."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from emulator.context import Context
+from emulator.s3 import ACCESS_KEY, SECRET_KEY
+
+_TIMEOUT_SECONDS = 30
+
+
+class Clients:
+    """The clients of one emulator; `context.part(Clients)` is the one to use. Not from the event loop: a call would wait for itself."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._made: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def get(self, service: str) -> Any:
+        """The client of a service."""
+        with self._lock:
+            if service not in self._made:
+                session: Any = boto3.session.Session(ACCESS_KEY, SECRET_KEY, region_name=self._context.region)
+                config = Config(read_timeout=_TIMEOUT_SECONDS, retries={"total_max_attempts": 1}, max_pool_connections=16)
+                self._made[service] = session.client(service, endpoint_url=self._context.endpoint_url, config=config)
+            return self._made[service]
