@@ -12,6 +12,7 @@ from pathlib import Path
 from housing import artifact
 from housing.atomic import write_atomically
 from housing.backtest import Backtest
+from housing.evaluation import drawdown_backtest
 from housing.evaluation import evaluate as score
 from housing.forecaster import Forecaster
 from housing.gate import Limits, decide
@@ -32,7 +33,7 @@ def evaluate(container: Container, argv: Sequence[str] = ()) -> None:
     source = container.input("panel")
     panel, facts = Panel.load(source), read_source_facts(source)
     backtest = Backtest.load(container.input("backtest") / "backtest.npz")
-    evaluation = score(panel, backtest, facts.drawdown)
+    evaluation = score(panel, backtest, facts.drawdown, risk=drawdown_backtest(panel, facts.drawdown, backtest))
     gate = decide(evaluation, limits=limits)
     output = container.output("evaluation")
     content = {**evaluation.to_json(), "gate": gate.to_json()}

@@ -135,6 +135,14 @@ def test_the_walked_probabilities_reach_back_in_quarters_to_the_first_that_can_b
     assert drawdown_backtest(panel.until(10), DEFINITION).origins.size == 0
 
 
+def test_a_forecast_has_its_say_at_the_origins_that_have_one() -> None:
+    panel = crash_panel().until(63)
+    backtest = synthetic_backtest(crash_panel()).select_origins([48])
+    alone, together = drawdown_backtest(panel, DEFINITION), drawdown_backtest(panel, DEFINITION, backtest)
+    differs = ~np.isclose(alone.drawdown["ensemble"], together.drawdown["ensemble"], equal_nan=True).all(axis=1)
+    assert alone.origins[differs].tolist() == [48]
+
+
 def test_a_panel_too_short_for_any_probability_has_no_methods() -> None:
     panel = crash_panel()
     risk = drawdown_backtest(panel.until(10), DEFINITION)
