@@ -24,5 +24,5 @@ def results(out: Annotated[Path, typer.Option(help="Folder to write to.")] = Pat
     fetched = fetch(out, Settings())
     console = Console()
     console.print(ranking_table(fetched.rows))
-    console.print(headline(fetched.evaluation), highlight=False)
+    console.print(headline(fetched.evaluation), highlight=False, soft_wrap=True)
     typer.echo(f"wrote {out / 'forecasts.csv'}, {out / 'evaluation.json'}, {out / 'report.html'}; next: open {out / 'report.html'}")
