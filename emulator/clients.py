@@ -8,8 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from emulator.context import Context
-from emulator.s3 import ACCESS_KEY, SECRET_KEY
+from emulator.context import ACCESS_KEY, SECRET_KEY, Context
 
 _TIMEOUT_SECONDS = 30
 

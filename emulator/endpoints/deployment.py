@@ -7,13 +7,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from emulator.context import Context
+from emulator.endpoints.bluegreen import Policy, shift
 from emulator.endpoints.capture import CaptureSettings
 from emulator.endpoints.fleet import KIND, Fleet
 from emulator.endpoints.routes import Routes
 from emulator.endpoints.variant import LiveVariant, container_of
 from emulator.operations import at_start
 
-DRAIN_SECONDS = 60.0
 RETAINABLE = ("DesiredWeight", "DesiredInstanceCount", "DataCaptureConfig")
 
 
@@ -81,22 +81,33 @@ def _routes(variants: Collection[LiveVariant], record: Mapping[str, Any]) -> Rou
     return Routes(pairs, shadows[0] if shadows else None, CaptureSettings.of(record["Config"].get("DataCaptureConfig")))
 
 
-def update(context: Context, endpoint: str, config: Mapping[str, Any], retained: Collection[str]) -> None:
+def update(context: Context, endpoint: str, config: Mapping[str, Any], retained: Collection[str], policy: Policy) -> None:
     """Replace what runs by another configuration: the new processes first, then the traffic, then the end of the old ones.
 
-    When a new process doesn't come up the old ones stay: InService with the old configuration and the reason, as after a roll-back.
+    When a new process doesn't come up, or an alarm goes off, the old ones stay: InService with the old configuration and the reason.
     """
-    context.part(Fleet).change(endpoint, lambda: _replace(context, endpoint, config, retained), on_failure="InService")
+    context.part(Fleet).change(endpoint, lambda: _replace(context, endpoint, config, retained, policy), on_failure="InService")
 
 
-def _replace(context: Context, endpoint: str, config: Mapping[str, Any], retained: Collection[str]) -> dict[str, Any]:
+def _replace(context: Context, endpoint: str, config: Mapping[str, Any], retained: Collection[str], policy: Policy) -> dict[str, Any]:
     fleet, record = context.part(Fleet), context.store.get(KIND, endpoint) or {}
     fields = described(context, config)
     _retain(fields, record, retained)
-    old = fleet.running(endpoint)
-    fleet.set_routes(endpoint, _routes(fleet.launch(endpoint, _specs(config)), fields))
-    fleet.retire(old, DRAIN_SECONDS)
+    blue = fleet.routes(endpoint)
+    green = _routes(fleet.launch(endpoint, _specs(config)), fields)
+    shift(context, endpoint, blue or Routes([]), green, policy)
     return {**fields, "EndpointConfigName": config["EndpointConfigName"]}
+
+
+def pending(context: Context, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What DescribeEndpoint says of an update while it goes on."""
+    return {
+        "EndpointConfigName": config["EndpointConfigName"],
+        "ProductionVariants": [
+            {**_summary(context, variant), "InstanceType": variant.get("InstanceType")} for variant in config["ProductionVariants"]
+        ],
+        "StartTime": time.time(),
+    }
 
 
 def _retain(fields: dict[str, Any], record: Mapping[str, Any], retained: Collection[str]) -> None:

@@ -84,7 +84,7 @@ class Dispatcher:
         routes = self._fleet.routes(endpoint)
         if routes is None:
             raise ApiError("ValidationError", f"Endpoint {endpoint} of account {self._context.account} not found.")
-        return routes
+        return routes.side()
 
     def _count(self, call: Call, variant: LiveVariant, status: int, arrived: float, sent: float) -> None:
         now = time.perf_counter()

@@ -8,6 +8,8 @@ from typing import Any
 from emulator.context import Context
 from emulator.control.tags import drop_tags, set_tags
 from emulator.endpoints import deployment
+from emulator.endpoints.alarms import require
+from emulator.endpoints.bluegreen import Policy
 from emulator.endpoints.configs import config_of
 from emulator.endpoints.fleet import KIND, Fleet
 from emulator.errors import invalid
@@ -92,8 +94,11 @@ def update_endpoint(request: Request, context: Context) -> Answer:
     config = config_of(context, request["EndpointConfigName"])
     retained = set(deployment.RETAINABLE) if request.get("RetainAllVariantProperties") else set()
     retained -= {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", [])}
-    _begin(context, record, {"LastDeploymentConfig": request.get("DeploymentConfig", record.get("LastDeploymentConfig"))})
-    deployment.update(context, name, config, retained)
+    how = record.get("LastDeploymentConfig") if request.get("RetainDeploymentConfig") else request.get("DeploymentConfig")
+    policy = Policy.of(how, sum(variant.get("CurrentInstanceCount") or 1 for variant in record["ProductionVariants"]))
+    require(context, policy.alarms)
+    _begin(context, record, {"LastDeploymentConfig": how, "PendingDeploymentSummary": deployment.pending(context, config)})
+    deployment.update(context, name, config, retained, policy)
     return {"EndpointArn": record["EndpointArn"]}
 
 

@@ -88,7 +88,7 @@ class Fleet:
                 _LOG.exception("endpoint %s", endpoint)
                 fields = {"EndpointStatus": on_failure, "FailureReason": f"InternalFailure: {error}"}
             if not self.closing.is_set():
-                self._context.store.update(KIND, endpoint, {**fields, "LastModifiedTime": time.time()})
+                self._context.store.update(KIND, endpoint, {"PendingDeploymentSummary": None, **fields, "LastModifiedTime": time.time()})
 
         threading.Thread(target=run, name=f"endpoint-{endpoint}", daemon=True).start()
 

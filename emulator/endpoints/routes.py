@@ -30,6 +30,10 @@ class Routes:
         self._earned = dict.fromkeys(self._weights, 0.0)
         self._sum = sum(self._weights.values())
 
+    def side(self) -> Routes:
+        """The routes for one invocation: these."""
+        return self
+
     @property
     def running(self) -> list[LiveVariant]:
         """Every variant that has a process, the shadow last."""
@@ -56,3 +60,24 @@ class Routes:
         taken = max(self._earned, key=self._earned.__getitem__)
         self._earned[taken] -= self._sum
         return self.variants[taken]
+
+
+class Shift(Routes):
+    """Two sets of routes while the traffic of an endpoint moves from `blue` to `green`; `share` of it goes to green."""
+
+    def __init__(self, blue: Routes, green: Routes, share: float) -> None:
+        super().__init__([])
+        self._blue, self._green, self._share, self._earned_share = blue, green, share, 0.0
+
+    def side(self) -> Routes:
+        """Green as often as its share says, blue otherwise."""
+        self._earned_share += self._share
+        if self._earned_share < 1 - 1e-9:
+            return self._blue
+        self._earned_share -= 1
+        return self._green
+
+    @property
+    def running(self) -> list[LiveVariant]:
+        """Every variant of both sides."""
+        return [*self._blue.running, *self._green.running]

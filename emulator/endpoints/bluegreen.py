@@ -1,0 +1,123 @@
+"""Moving the traffic of an endpoint from the old variants to the new: at once, a canary first, or in steps, watched by alarms."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.context import Context
+from emulator.endpoints.alarms import alarming
+from emulator.endpoints.fleet import KIND, Fleet
+from emulator.endpoints.routes import Routes, Shift
+from emulator.errors import EmulatorError
+
+_LOOK_SECONDS = 0.25
+_DRAIN_SECONDS = 60.0
+
+
+class RolledBackError(EmulatorError):
+    """The new variants were taken back; the text is the endpoint's FailureReason."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How an update moves the traffic.
+
+    Parameters
+    ----------
+    shares
+        The new variants' share of the traffic, step by step; the last is 1.
+    bake_seconds
+        How long each step is watched.
+    termination_seconds
+        How long the old variants stay after the last step.
+    limit_seconds
+        When the whole takes longer it is rolled back.
+    alarms
+        Names of the alarms that roll back.
+    """
+
+    shares: list[float] = field(default_factory=lambda: [1.0])
+    bake_seconds: float = 0
+    termination_seconds: float = 0
+    limit_seconds: float = math.inf
+    alarms: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any] | None, instances: int) -> Policy:
+        """The policy in a DeploymentConfig, for an endpoint of so many instances."""
+        config = config or {}
+        alarms = tuple(alarm["AlarmName"] for alarm in config.get("AutoRollbackConfiguration", {}).get("Alarms", []))
+        if "RollingUpdatePolicy" in config:
+            rolling = config["RollingUpdatePolicy"]
+            shares = _steps(_share(rolling["MaximumBatchSize"], instances))
+            limit = rolling.get("MaximumExecutionTimeoutInSeconds", math.inf)
+            return cls(shares, rolling["WaitIntervalInSeconds"], 0, limit, alarms)
+        if "BlueGreenUpdatePolicy" not in config:
+            return cls(alarms=alarms)
+        policy = config["BlueGreenUpdatePolicy"]
+        routing = policy["TrafficRoutingConfiguration"]
+        return cls(
+            _shares(routing, instances),
+            routing["WaitIntervalInSeconds"],
+            policy.get("TerminationWaitInSeconds", 0),
+            policy.get("MaximumExecutionTimeoutInSeconds", math.inf),
+            alarms,
+        )
+
+
+def _shares(routing: Mapping[str, Any], instances: int) -> list[float]:
+    if routing["Type"] == "CANARY":
+        return [_share(routing["CanarySize"], instances), 1.0]
+    return [1.0] if routing["Type"] == "ALL_AT_ONCE" else _steps(_share(routing["LinearStepSize"], instances))
+
+
+def _share(size: Mapping[str, Any], instances: int) -> float:
+    share: float = size["Value"] / 100 if size["Type"] == "CAPACITY_PERCENT" else size["Value"] / max(1, instances)
+    return min(1.0, share)
+
+
+def _steps(share: float) -> list[float]:
+    return [min(1.0, share * number) for number in range(1, math.ceil(1 / share - 1e-9) + 1)]
+
+
+def shift(context: Context, endpoint: str, blue: Routes, green: Routes, policy: Policy) -> None:
+    """Move an endpoint from `blue` to `green`, whose processes all run, and stop the processes of the losing side.
+
+    Raises
+    ------
+    RolledBackError
+        When an alarm went off or the time was up: then the endpoint is on `blue` again.
+    """
+    fleet, limit = context.part(Fleet), time.monotonic() + policy.limit_seconds
+    try:
+        for share in policy.shares:
+            fleet.set_routes(endpoint, Shift(blue, green, share))
+            _bake(context, fleet, policy, limit)
+    except RolledBackError:
+        context.store.update(KIND, endpoint, {"EndpointStatus": "RollingBack", "LastModifiedTime": time.time()})
+        fleet.set_routes(endpoint, blue)
+        fleet.retire(green.running, _DRAIN_SECONDS)
+        raise
+    fleet.set_routes(endpoint, green)
+    fleet.closing.wait(policy.termination_seconds * context.wait_scale)
+    fleet.retire(blue.running, _DRAIN_SECONDS)
+
+
+def _bake(context: Context, fleet: Fleet, policy: Policy, limit: float) -> None:
+    until = time.monotonic() + policy.bake_seconds * context.wait_scale
+    while True:
+        names = alarming(context, policy.alarms)
+        if names:
+            raise RolledBackError(
+                f"One or more alarms went off during the deployment: {', '.join(names)}. The traffic is on the old fleet again."
+            )
+        if time.monotonic() >= limit:
+            raise RolledBackError(
+                "The deployment took longer than MaximumExecutionTimeoutInSeconds. The traffic is on the old fleet again."
+            )
+        if time.monotonic() >= until or fleet.closing.wait(min(_LOOK_SECONDS, max(0.0, until - time.monotonic()))):
+            return
