@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
-from inference import content
-from inference.contract import Request
-from inference.errors import RequestError, deadline_exceeded
-from inference.http import Answer, DisconnectedError, Receive, Scope, Send, headers_of, read_body, send_answer
-from inference.model import Model, Outlook, Work
-from inference.prediction import Response
-from inference.series import Series
+from inference.errors import RequestError
+from inference.http import Answer, DisconnectedError, Receive, Scope, Send, headers_of, send_answer
+from inference.invocations import Invocations
 from inference.state import State
 from inference.tracing import new_request_id, request_id, trace_ids
 
@@ -31,10 +25,11 @@ class App:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        forecast = Invocations(state)
         self._routes: dict[str, dict[str, Handler]] = {
             "/ping": {"GET": self._ping},
-            "/invocations": {"POST": self._invocations},
-            "/v1/forecast": {"POST": self._invocations},
+            "/invocations": {"POST": forecast},
+            "/v1/forecast": {"POST": forecast},
             "/v1/regions": {"GET": self._regions},
             "/execution-parameters": {"GET": self._execution_parameters},
             "/metrics": {"GET": self._metrics},
@@ -62,7 +57,12 @@ class App:
             identity = identity or new_request_id()
             facts = {"traceback": traceback.format_exc(), "route": route, "request_id": identity, **trace_ids(headers)}
             telemetry.log.error("unexpected error", extra={"facts": facts})
-        await send_answer(send, answer, request_id=identity, close=self.state.phase == "draining")
+        try:
+            await send_answer(send, answer, request_id=identity, close=self.state.phase == "draining")
+        except (RequestError, DisconnectedError) as error:
+            # The status is out already: the connection ends in the middle of the body, so that the client can tell.
+            telemetry.finished(route, CLIENT_CLOSED_REQUEST, started, getattr(error, "code", "disconnected"))
+            return
         seconds = telemetry.finished(route, answer.status, started, code)
         if self.state.settings.access_log:
             facts = {"route": route, "status": answer.status, "seconds": round(seconds, 6), "request_id": identity, **trace_ids(headers)}
@@ -84,48 +84,8 @@ class App:
     async def _healthz(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
         return Answer(b'{"status":"alive"}')
 
-    async def _invocations(self, headers: Headers, receive: Receive) -> Answer:
-        sent = content.request_type(headers.get(b"content-type", b"").decode("latin-1"))
-        wanted = content.response_type(headers.get(b"accept", b"").decode("latin-1"), sent)
-        model = self._model()
-        body = await read_body(headers, receive, self.state.settings.max_body_bytes)
-        attributes = headers.get(content.ATTRIBUTES.lower().encode(), b"").decode("latin-1")
-        requests = content.decode(body, sent, attributes)
-        answers = await self._answers(model, requests, receive)
-        return Answer(content.encode(answers, wanted), wanted)
-
-    async def _answers(self, model: Model, requests: list[Request | RequestError], receive: Receive) -> list[Response | RequestError]:
-        """One response or error per request; the unseen series of all of them go to the model together."""
-        resolved = [_resolve(model, request) for request in requests]
-        unseen = [one for work in resolved if isinstance(work, tuple) for one in work[1] if isinstance(one, Series)]
-        outlooks = await self._predict(unseen, receive) if unseen else []
-        upcoming = iter(outlooks)
-        return [
-            work if isinstance(work, RequestError) else _response(model, request, work, upcoming)
-            for request, work in zip(requests, resolved, strict=True)
-        ]
-
-    async def _predict(self, unseen: list[Series], receive: Receive) -> list[Outlook]:
-        """Outlooks from the batcher; given up when the client goes away, or when the model is stuck past the deadline."""
-        batcher = self.state.batcher
-        if batcher is None:
-            raise RequestError("not_ready", "", "the model is being loaded", 503, 1)
-        future = batcher.submit(unseen)
-        if not batcher.slow:
-            return await future
-        gone = asyncio.ensure_future(receive())
-        try:
-            either: set[asyncio.Future[Any]] = {future, gone}
-            await asyncio.wait(either, timeout=self.state.settings.deadline_seconds, return_when=asyncio.FIRST_COMPLETED)
-            if not future.done():
-                future.cancel()
-                raise DisconnectedError if gone.done() else deadline_exceeded(self.state.settings.deadline_seconds)
-            return future.result()
-        finally:
-            gone.cancel()
-
     async def _regions(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
-        model = self._model()
+        model = self.state.answering()
         facts = model.forecaster
         listing = {
             "model_version": model.version,
@@ -152,35 +112,6 @@ class App:
 
         version = self.state.model.version if self.state.model else "not loaded"
         return Answer(json.dumps(document(version)).encode())
-
-    def _model(self) -> Model:
-        model = self.state.model
-        if model is None or self.state.phase == "failed":
-            raise RequestError("not_ready", "", self.state.health()[1], 503, 1)
-        return model
-
-
-def _resolve(model: Model, request: Request | RequestError) -> Work | RequestError:
-    if isinstance(request, RequestError):
-        return request
-    try:
-        return model.resolve(request)
-    except RequestError as error:
-        return error
-
-
-def _response(model: Model, request: Request | RequestError, work: Work, outlooks: Iterator[Outlook]) -> Response | RequestError:
-    """The predictions of one request; takes as many of `outlooks` as it has unseen series."""
-    if isinstance(request, RequestError):
-        return request
-    wanted, targets = work
-    predictions = [
-        model.render(next(outlooks), wanted, item.item_id, with_start=item.start is not None)
-        if isinstance(target, Series)
-        else model.known(target, wanted)
-        for item, target in zip(request.inputs, targets, strict=True)
-    ]
-    return Response(predictions, request.id)
 
 
 def _error_answer(error: RequestError) -> Answer:

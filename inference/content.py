@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
-from inference.contract import MAX_ITEMS, Input, Parameters, Request, decode_parameters, decode_request
+from inference.contract import Asked, Input, Parameters, Records, Row, decode_parameters, decode_request
 from inference.errors import RequestError
 from inference.prediction import Response
 
@@ -26,10 +27,15 @@ JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 CSV = "text/csv"
 NPY = "application/x-npy"
-
-_ALIASES = {"application/x-ndjson": JSON_LINES, "application/jsonl": JSON_LINES, "application/x-jsonlines": JSON_LINES, "": JSON}
 TYPES: tuple[str, ...] = (JSON, JSON_LINES, CSV, NPY)
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+
+CHUNK = 1024
+"""Records that are decoded, answered and written at a time: a body of any length takes the memory of one chunk."""
+
+_ALIASES = {"application/x-ndjson": JSON_LINES, "application/jsonl": JSON_LINES, "application/x-jsonlines": JSON_LINES, "": JSON}
+
+Decoded = list[Asked | RequestError]
 
 
 def request_type(content_type: str) -> str:
@@ -58,42 +64,52 @@ def response_type(accept: str, sent: str) -> str:
     raise RequestError("not_acceptable", "Accept", f"{accept[:60]!r}: this server answers {', '.join(TYPES)}", 406)
 
 
-def decode(body: bytes, kind: str, attributes: str) -> list[Request | RequestError]:
-    """The requests of a body. A bad line of JSON Lines is an error in its place; in the other types it is raised."""
+def decode(body: bytes, kind: str, attributes: str) -> Iterator[Decoded]:
+    """The requests of a body, in chunks. A bad line of JSON Lines is an error in its place; in the other types it is raised."""
     if kind == JSON:
-        return [decode_request(body)]
+        return iter([[decode_request(body)]])
     if kind == JSON_LINES:
-        return [_line(line) for line in body.split(b"\n") if line.strip()]
+        return _lines(body)
     parameters = decode_parameters(attributes.encode(), ATTRIBUTES) if attributes.lstrip().startswith("{") else Parameters()
-    return [_from_csv(body, parameters) if kind == CSV else _from_npy(body, parameters)]
+    return _from_csv(body, parameters) if kind == CSV else _from_npy(body, parameters)
 
 
 def encode(answers: Sequence[Response | RequestError], kind: str) -> bytes:
-    """The body of the answers."""
+    """The body of a chunk of answers. Only JSON Lines has a place for an error; in the other types the first is raised."""
     if kind == JSON_LINES:
         return b"".join((one.body() if isinstance(one, RequestError) else one.json) + b"\n" for one in answers)
-    responses = [one for one in answers if isinstance(one, Response)]
-    if len(responses) < len(answers):
-        raise next(one for one in answers if isinstance(one, RequestError))
+    responses = []
+    for one in answers:
+        if isinstance(one, RequestError):
+            raise one
+        responses.append(one)
     if kind == JSON:
         return responses[0].json if len(responses) == 1 else b"[" + b",".join(one.json for one in responses) + b"]"
     return _to_csv(responses) if kind == CSV else _to_npy(responses)
 
 
-def _line(line: bytes) -> Request | RequestError:
+def _lines(body: bytes) -> Iterator[Decoded]:
+    lines = (line for line in io.BytesIO(body) if line.strip())
+    while chunk := [_line(line) for line in islice(lines, CHUNK)]:
+        yield chunk
+
+
+def _line(line: bytes) -> Asked | RequestError:
     try:
         return decode_request(line)
     except RequestError as error:
         return error
 
 
-def _from_csv(body: bytes, parameters: Parameters) -> Request:
+def _from_csv(body: bytes, parameters: Parameters) -> Iterator[Decoded]:
+    rows = csv.reader(io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline=""), strict=True)
+    filled, first = (row for row in rows if row), 0
     try:
-        rows = [row for row in csv.reader(io.StringIO(body.decode("utf-8"), newline=""), strict=True) if row]
+        while chunk := [_csv_input(row, rows.line_num) for row in islice(filled, CHUNK)]:
+            yield [Records(chunk, parameters, first)]
+            first += len(chunk)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise RequestError("malformed_csv", "", f"not readable as CSV in UTF-8: {error}") from error
-    _check_count(len(rows))
-    return Request([_csv_input(row, number) for number, row in enumerate(rows, start=1)], parameters)
+        raise RequestError("malformed_csv", f"line {rows.line_num}", f"not readable as CSV in UTF-8: {error}") from error
 
 
 def _csv_input(row: list[str], number: int) -> Input:
@@ -106,23 +122,15 @@ def _csv_input(row: list[str], number: int) -> Input:
         raise RequestError("malformed_csv", f"line {number}", f"{error}; write NAME,PRICE,PRICE,... and leave gaps empty") from error
 
 
-def _from_npy(body: bytes, parameters: Parameters) -> Request:
+def _from_npy(body: bytes, parameters: Parameters) -> Iterator[Decoded]:
     try:
         table = np.lib.format.read_array(io.BytesIO(body), allow_pickle=False, max_header_size=1000)
     except (ValueError, EOFError, OSError, MemoryError, SyntaxError) as error:
         raise RequestError("malformed_npy", "", f"not readable as an npy array: {error}".replace("\n", " ")[:200]) from error
     if table.ndim != 2 or table.dtype.kind not in "fiu":
         raise RequestError("malformed_npy", "", f"shape {table.shape} of {table.dtype}: send numbers of shape (series, periods)")
-    _check_count(len(table))
-    rows = table.astype(np.float64)
-    return Request([Input(target=[None if np.isnan(value) else value for value in row.tolist()]) for row in rows], parameters)
-
-
-def _check_count(count: int) -> None:
-    if not count:
-        raise RequestError("invalid_value", "", "the body holds no series")
-    if count > MAX_ITEMS:
-        raise RequestError("too_many_items", "", f"{count} series; at most {MAX_ITEMS} in one request")
+    for first in range(0, len(table), CHUNK):
+        yield [Records([Row(row) for row in table[first : first + CHUNK].astype(np.float64)], parameters, first)]
 
 
 def _to_csv(responses: Sequence[Response]) -> bytes:
@@ -143,6 +151,18 @@ def _to_npy(responses: Sequence[Response]) -> bytes:
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.stack([one.values for one in predictions]), allow_pickle=False)
     return buffer.getvalue()
+
+
+def npy_header(shape: tuple[int, ...]) -> bytes:
+    """What goes before the values of a float64 array of `shape`."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+def npy_values(answers: Sequence[Response | RequestError]) -> bytes:
+    """The values of some answers, without a header."""
+    return b"".join(np.ascontiguousarray(p.values).tobytes() for one in answers if isinstance(one, Response) for p in one.predictions)
 
 
 def _quality(parameters: str) -> float:

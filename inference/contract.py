@@ -7,9 +7,13 @@ A superset of the forecasting schema of JumpStart's Chronos-2 endpoint, so its c
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
+from housing.panel import Floats
 from inference.errors import RequestError
 
 MAX_ITEMS = 1000
@@ -52,6 +56,12 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     predict_batches_jointly: bool | None = None
 
 
+class Row(msgspec.Struct, frozen=True):
+    """A series that came as numbers already (npy): prices float64 (T,), NaN where not observed."""
+
+    price: Floats
+
+
 class Request(msgspec.Struct, frozen=True):
     """A whole request; `id` comes back in the response as it was sent."""
 
@@ -60,8 +70,28 @@ class Request(msgspec.Struct, frozen=True):
     id: str | int | None = None
 
 
-Prediction = dict[str, object]
-"""`item_id` and `start` (when given), `mean`, one list per quantile level, `drawdown_probability`, `model_version`."""
+class Asked(Protocol):
+    """What a decoded body asks for, whatever its media type: a Request, or Records."""
+
+    @property
+    def inputs(self) -> Sequence[Input | Row]: ...
+
+    @property
+    def parameters(self) -> Parameters: ...
+
+    @property
+    def id(self) -> str | int | None: ...
+
+
+@dataclass(frozen=True)
+class Records:
+    """Some records of a body that has one series per record (CSV, npy); `first` is the number of the first of them."""
+
+    inputs: Sequence[Input | Row]
+    parameters: Parameters
+    first: int = 0
+    id: None = None
+
 
 _request = msgspec.json.Decoder(Request)
 _parameters = msgspec.json.Decoder(Parameters)

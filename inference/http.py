@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,12 +19,13 @@ class DisconnectedError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole HTTP response."""
+    """A whole HTTP response, or one whose body comes in pieces from `stream`."""
 
-    body: bytes
+    body: bytes = b""
     content_type: str = "application/json"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    stream: AsyncIterator[bytes] | None = None
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
@@ -58,12 +59,17 @@ def too_large(limit: int) -> RequestError:
 
 
 async def send_answer(send: Send, answer: Answer, *, request_id: str | None = None, close: bool = False) -> None:
-    """Write a whole response; `close` asks the client to open a new connection next time."""
-    headers = [(b"content-type", answer.content_type.encode()), (b"content-length", b"%d" % len(answer.body))]
+    """Write a response; `close` asks the client to open a new connection next time."""
+    headers = [(b"content-type", answer.content_type.encode())]
+    if answer.stream is None:
+        headers.append((b"content-length", b"%d" % len(answer.body)))
     headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
     if request_id is not None:
         headers.append((b"x-request-id", request_id.encode("ascii")))
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if answer.stream is not None:
+        async for piece in answer.stream:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": answer.body})

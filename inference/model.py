@@ -12,7 +12,7 @@ import numpy as np
 
 from housing.forecaster import Forecaster, interpolate_levels
 from housing.panel import Floats
-from inference.contract import Request
+from inference.contract import Asked
 from inference.numbers import six_digits
 from inference.prediction import Prediction, probability
 from inference.series import Series, Wanted, panel_length, panel_of, resolve, wanted_of
@@ -71,10 +71,10 @@ class Model:
         self.predict([series])
         self.series_seconds = time.perf_counter() - started
 
-    def resolve(self, request: Request) -> Work:
-        """What the request wants, and a known row or an unseen series per input; RequestError names the field."""
-        wanted = wanted_of(request.parameters, self.forecaster)
-        return wanted, [resolve(item, index, wanted, self.forecaster, self._rows) for index, item in enumerate(request.inputs)]
+    def resolve(self, asked: Asked, first: int = 0) -> Work:
+        """What is wanted, and a known row or an unseen series per input, counted from `first`; RequestError names the field."""
+        wanted = wanted_of(asked.parameters, self.forecaster)
+        return wanted, [resolve(item, index, wanted, self.forecaster, self._rows) for index, item in enumerate(asked.inputs, first)]
 
     def predict(self, series: Sequence[Series]) -> list[Outlook]:
         """One outlook per series, over the full horizon. A series gets the same answer whatever else is asked with it."""
@@ -97,13 +97,13 @@ class Model:
             self._predictions.move_to_end(key)
             return self._predictions[key]
         outlook = Outlook(self._known.values[row], self._known.dates[0], float(self._known_drawdown(wanted.threshold)[row]))
-        made = self.render(outlook, wanted, self.forecaster.regions[row], with_start=True)
+        made = self.render(outlook, wanted, self.forecaster.regions[row], True)
         self._predictions[key] = made
         if len(self._predictions) > CACHED_PREDICTIONS:
             self._predictions.popitem(last=False)
         return made
 
-    def render(self, outlook: Outlook, wanted: Wanted, item_id: str | None, *, with_start: bool) -> Prediction:
+    def render(self, outlook: Outlook, wanted: Wanted, item_id: str | None, with_start: bool) -> Prediction:
         """An outlook as the contract writes it."""
         rounded = six_digits(interpolate_levels(outlook.values[: wanted.horizon], (0.5, *wanted.levels)))
         return Prediction(

@@ -19,8 +19,8 @@ from inference.contract import (
     MAX_TARGET_LENGTH,
     MIN_OBSERVATIONS,
     Input,
-    Observation,
     Parameters,
+    Row,
 )
 from inference.errors import RequestError, invalid
 
@@ -75,23 +75,23 @@ def wanted_of(parameters: Parameters, model: Forecaster) -> Wanted:
     return Wanted(horizon, tuple(sorted(levels)), threshold)
 
 
-def resolve(item: Input, index: int, wanted: Wanted, model: Forecaster, known: Mapping[str, int]) -> int | Series:
+def resolve(item: Input | Row, index: int, wanted: Wanted, model: Forecaster, known: Mapping[str, int]) -> int | Series:
     """Row of a known region, or the unseen series; RequestError names the field and the input."""
     where = f"inputs[{index}]"
+    if isinstance(item, Row):
+        return Series(model.last_date, _checked(item.price, where), {}, wanted.threshold)
     if item.target is None:
         return _known_row(item, where, model, known)
-    price = _prices(item.target, f"{where}.target")
-    end = model.last_date
+    if any(isinstance(value, list) for value in item.target):
+        raise invalid(f"{where}.target", "holds several targets; send one input per series")
+    price = _checked(np.array(item.target, dtype=np.float64), f"{where}.target")
+    length, end = len(item.target), model.last_date
     if item.start is not None:
         first = _first_period(item.start, f"{where}.start", model.frequency)
-        end = first + (len(price) - 1) * MONTHS_PER_PERIOD[model.frequency]
-    for name, values in item.future_covariates.items():
-        if name not in item.past_covariates:
-            raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: not among past_covariates; give its past too")
-        if len(values) != wanted.horizon:
-            raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: {len(values)} values; prediction_length is {wanted.horizon}")
-    covariates = {name: values[-MAX_CONTEXT:] for name, values in _covariates(item, where, len(price)).items()}
-    return Series(end, price[-MAX_CONTEXT:], covariates, wanted.threshold)
+        end = first + (length - 1) * MONTHS_PER_PERIOD[model.frequency]
+    _check_future(item, where, wanted.horizon)
+    covariates = {name: values[-MAX_CONTEXT:] for name, values in _covariates(item, where, length).items()}
+    return Series(end, price, covariates, wanted.threshold)
 
 
 def panel_length(series: Series, template: Panel) -> int:
@@ -152,21 +152,30 @@ def _known_row(item: Input, where: str, model: Forecaster, known: Mapping[str, i
     return row
 
 
-def _prices(target: Sequence[Observation | list[Observation]], where: str) -> Floats:
-    if any(isinstance(value, list) for value in target):
-        raise invalid(where, "holds several targets; send one input per series")
-    if len(target) > MAX_TARGET_LENGTH:
-        raise invalid(where, f"{len(target)} values; at most {MAX_TARGET_LENGTH}")
-    price = np.array(target, dtype=np.float64)
-    wrong = np.flatnonzero(~np.isnan(price) & ~((price > 0) & (price < _MAX_PRICE)))
-    if len(wrong):
-        raise invalid(f"{where}[{wrong[0]}]", f"{price[wrong[0]]:g} is not a price; send a positive number, or null where not observed")
-    observed = np.flatnonzero(~np.isnan(price[-MAX_CONTEXT:]))
-    if len(observed) < MIN_OBSERVATIONS:
-        raise invalid(where, f"{len(observed)} prices; at least {MIN_OBSERVATIONS} are needed, 36 or more are advised")
-    if np.isnan(price[-1]):
+def _checked(price: Floats, where: str) -> Floats:
+    """The newest prices of a series, all of them good; RequestError names the first that is not."""
+    if len(price) > MAX_TARGET_LENGTH:
+        raise invalid(where, f"{len(price)} values; at most {MAX_TARGET_LENGTH}")
+    missing = np.isnan(price)
+    wrong = ~missing & ~((price > 0) & (price < _MAX_PRICE))
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise invalid(f"{where}[{at}]", f"{price[at]:g} is not a price; send a positive number, or null where not observed")
+    newest = price[-MAX_CONTEXT:]
+    observed = len(newest) - int(missing[-MAX_CONTEXT:].sum())
+    if observed < MIN_OBSERVATIONS:
+        raise invalid(where, f"{observed} prices; at least {MIN_OBSERVATIONS} are needed, 36 or more are advised")
+    if missing[-1]:
         raise invalid(f"{where}[{len(price) - 1}]", "the newest value is null; end the series at its last price")
-    return price
+    return newest
+
+
+def _check_future(item: Input, where: str, horizon: int) -> None:
+    for name, values in item.future_covariates.items():
+        if name not in item.past_covariates:
+            raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: not among past_covariates; give its past too")
+        if len(values) != horizon:
+            raise invalid(f"{where}.future_covariates", f"{name[:40]!r}: {len(values)} values; prediction_length is {horizon}")
 
 
 def _first_period(start: str, where: str, frequency: Frequency) -> np.datetime64:

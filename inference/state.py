@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from inference.batcher import Batcher
+from inference.errors import RequestError
 from inference.model import Model, Outlook
 from inference.series import Series
 from inference.settings import Settings
@@ -40,6 +41,12 @@ class State:
         self.telemetry.loaded(model)
         if self.phase == "loading":
             self.phase = "ready"
+
+    def answering(self) -> Model:
+        """The model; RequestError 503 while there is none."""
+        if self.model is None or self.phase == "failed":
+            raise RequestError("not_ready", "", self.health()[1], 503, 1)
+        return self.model
 
     def health(self) -> tuple[bool, str]:
         """Whether the server takes work, and if not, why not: one line."""

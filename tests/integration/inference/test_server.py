@@ -145,3 +145,44 @@ def test_metrics_count_requests_errors_and_batches(server: Any) -> None:
     assert 'housing_errors_total{code="unknown_region"}' in text
     assert "housing_batch_rows_count" in text
     assert "housing_model_load_seconds" in text
+
+
+def long_lines(count: int) -> list[str]:
+    series = [round(100 + step * 1.5, 2) for step in range(24)]
+    return [json.dumps({"id": number, "inputs": [{"target": [*series, 100 + number]}]}) for number in range(count)]
+
+
+def test_a_long_body_of_lines_is_answered_in_order_line_for_line(server: Any) -> None:
+    lines = long_lines(2500)
+    lines[1500] = "not json"
+    status, headers, body = server.request("POST", "/invocations", "\n".join(lines).encode(), content_type="application/jsonlines")
+    answers = [json.loads(line) for line in body.splitlines()]
+    assert status == 200
+    assert "content-length" not in headers
+    assert answers[1500]["error"]["code"] == "malformed_json"
+    assert [one["id"] for one in answers if "id" in one] == [number for number in range(2500) if number != 1500]
+    alone = server.request("POST", "/invocations", lines[2400].encode(), content_type="application/jsonlines")[2]
+    assert json.loads(alone) == answers[2400]
+
+
+def test_a_long_table_is_checked_whole_before_its_first_row_is_answered(server: Any) -> None:
+    rows = [f"s{number}," + ",".join(str(100 + number + step) for step in range(12)) for number in range(1100)]
+    status, _, body = server.request("POST", "/invocations", "\n".join(rows).encode(), content_type="text/csv")
+    assert status == 200
+    assert [line.split(",")[0] for line in body.decode().splitlines()] == [f"s{number}" for number in range(1100)]
+    rows[1050] += ",-5"
+    status, _, body = server.request("POST", "/invocations", "\n".join(rows).encode(), content_type="text/csv")
+    assert (status, json.loads(body)["error"]["field"]) == (400, "inputs[1050].target[12]")
+
+
+def test_a_long_array_is_one_array_again(server: Any) -> None:
+    table = 100 + np.arange(1500)[:, None] * 0.1 + np.arange(24)[None, :]
+    buffer = io.BytesIO()
+    np.save(buffer, table)
+    status, _, body = server.request("POST", "/invocations", buffer.getvalue(), content_type="application/x-npy")
+    values = np.load(io.BytesIO(body))
+    assert (status, values.shape) == (200, (1500, 6, 3))
+    buffer = io.BytesIO()
+    np.save(buffer, table[1400:1401])
+    alone = np.load(io.BytesIO(server.request("POST", "/invocations", buffer.getvalue(), content_type="application/x-npy")[2]))
+    np.testing.assert_array_equal(alone[0], values[1400])

@@ -1,0 +1,138 @@
+"""POST /invocations: from a body to the answer, in one piece, or chunk by chunk for a long body of records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any
+
+from inference import content
+from inference.content import Decoded
+from inference.contract import Asked, Input, Records, Row
+from inference.errors import RequestError, deadline_exceeded
+from inference.http import Answer, DisconnectedError, Receive, read_body
+from inference.model import Model, Outlook, Work
+from inference.prediction import Response
+from inference.series import Series
+from inference.state import State
+
+Answers = list[Response | RequestError]
+
+
+class Invocations:
+    """The handler of the forecast routes."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    async def __call__(self, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
+        """The answer to one request; RequestError for what has no meaning as a whole."""
+        sent = content.request_type(headers.get(b"content-type", b"").decode("latin-1"))
+        wanted = content.response_type(headers.get(b"accept", b"").decode("latin-1"), sent)
+        model = self.state.answering()
+        body = await read_body(headers, receive, self.state.settings.max_body_bytes)
+        attributes = headers.get(content.ATTRIBUTES.lower().encode(), b"").decode("latin-1")
+        chunks = content.decode(body, sent, attributes)
+        first = next(chunks, None)
+        if first is None:
+            if sent == wanted == content.JSON_LINES:
+                return Answer(b"", wanted)
+            raise RequestError("invalid_value", "", "the body holds no series")
+        if next(chunks, None) is None:
+            return Answer(content.encode(await self._answers(model, first, receive), wanted), wanted)
+        return await self._long(model, lambda: content.decode(body, sent, attributes), (sent, wanted), receive)
+
+    async def _long(self, model: Model, chunks: Callable[[], Iterator[Decoded]], types: tuple[str, str], receive: Receive) -> Answer:
+        """A body of several chunks. Where an answer has no place for an error, all records are checked before the first is answered."""
+        sent, wanted = types
+        if sent == wanted == content.JSON_LINES:
+            return Answer(content_type=wanted, stream=self._stream(model, chunks(), wanted, receive))
+        shape, count = (0, 0, 0), 0
+        for chunk in chunks():
+            for asked in chunk:
+                if isinstance(asked, RequestError):
+                    raise asked
+                settings, targets = model.resolve(asked, _first(asked))
+                count += len(targets)
+                shape = (count, settings.horizon, len(settings.levels))
+            await asyncio.sleep(0)
+        if sent == wanted and sent in {content.CSV, content.NPY}:
+            head = content.npy_header(shape) if wanted == content.NPY else b""
+            return Answer(content_type=wanted, stream=self._stream(model, chunks(), wanted, receive, head))
+        answers: Answers = []
+        for chunk in chunks():
+            answers += await self._answers(model, chunk, receive)
+        return Answer(content.encode(answers, wanted), wanted)
+
+    async def _stream(
+        self, model: Model, chunks: Iterator[Decoded], wanted: str, receive: Receive, head: bytes = b""
+    ) -> AsyncIterator[bytes]:
+        if head:
+            yield head
+        for chunk in chunks:
+            try:
+                answers = await self._answers(model, chunk, receive)
+            except RequestError as error:
+                if wanted != content.JSON_LINES:
+                    raise
+                answers = [error] * len(chunk)
+            yield content.npy_values(answers) if wanted == content.NPY else content.encode(answers, wanted)
+
+    async def _answers(self, model: Model, requests: Decoded, receive: Receive) -> Answers:
+        """One response or error per request; the unseen series of all of them go to the model together."""
+        resolved = [_resolve(model, request) for request in requests]
+        unseen = [one for work in resolved if isinstance(work, tuple) for one in work[1] if isinstance(one, Series)]
+        upcoming = iter(await self._predict(unseen, receive) if unseen else [])
+        return [
+            work if isinstance(work, RequestError) else _response(model, request, work, upcoming)
+            for request, work in zip(requests, resolved, strict=True)
+        ]
+
+    async def _predict(self, unseen: list[Series], receive: Receive) -> list[Outlook]:
+        """Outlooks from the batcher; given up when the client goes away, or when the model is stuck past the deadline."""
+        batcher = self.state.batcher
+        if batcher is None:
+            raise RequestError("not_ready", "", "the model is being loaded", 503, 1)
+        future = batcher.submit(unseen)
+        if not batcher.slow:
+            return await future
+        gone = asyncio.ensure_future(receive())
+        try:
+            either: set[asyncio.Future[Any]] = {future, gone}
+            await asyncio.wait(either, timeout=self.state.settings.deadline_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if not future.done():
+                future.cancel()
+                raise DisconnectedError if gone.done() else deadline_exceeded(self.state.settings.deadline_seconds)
+            return future.result()
+        finally:
+            gone.cancel()
+
+
+def _resolve(model: Model, request: Asked | RequestError) -> Work | RequestError:
+    if isinstance(request, RequestError):
+        return request
+    try:
+        return model.resolve(request, _first(request))
+    except RequestError as error:
+        return error
+
+
+def _first(asked: Asked) -> int:
+    return asked.first if isinstance(asked, Records) else 0
+
+
+def _response(model: Model, request: Asked | RequestError, work: Work, outlooks: Iterator[Outlook]) -> Response | RequestError:
+    """The predictions of one request; takes as many of `outlooks` as it has unseen series."""
+    if isinstance(request, RequestError):
+        return request
+    wanted, targets = work
+    predictions = [
+        model.known(target, wanted) if isinstance(target, int) else model.render(next(outlooks), wanted, *_labels(item))
+        for item, target in zip(request.inputs, targets, strict=True)
+    ]
+    return Response(predictions, request.id)
+
+
+def _labels(item: Input | Row) -> tuple[str | None, bool]:
+    """The name of an input, and whether its dates are known."""
+    return (None, False) if isinstance(item, Row) else (item.item_id, item.start is not None)
