@@ -18,14 +18,14 @@ class Clients:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, float], Any] = {}
         self._lock = threading.Lock()
 
-    def get(self, service: str) -> Any:
-        """The client of a service."""
+    def get(self, service: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> Any:
+        """The client of a service that waits so long for an answer, and never asks twice."""
         with self._lock:
-            if service not in self._made:
+            if (service, timeout_seconds) not in self._made:
                 session: Any = boto3.session.Session(ACCESS_KEY, SECRET_KEY, region_name=self._context.region)
-                config = Config(read_timeout=_TIMEOUT_SECONDS, retries={"total_max_attempts": 1}, max_pool_connections=16)
-                self._made[service] = session.client(service, endpoint_url=self._context.endpoint_url, config=config)
-            return self._made[service]
+                config = Config(read_timeout=timeout_seconds, retries={"total_max_attempts": 1}, max_pool_connections=16)
+                self._made[service, timeout_seconds] = session.client(service, endpoint_url=self._context.endpoint_url, config=config)
+            return self._made[service, timeout_seconds]

@@ -21,16 +21,19 @@ StartHook = Callable[["Context"], None]
 
 ROOMS = ("control", "endpoints", "functions", "events")
 _handlers: dict[tuple[str, str], Handler] = {}
+_simulated: dict[tuple[str, str], str] = {}
 _start_hooks: list[StartHook] = []
 
 
-def operation(service: str, name: str) -> Callable[[Handler], Handler]:
-    """Register the decorated function as the answer to `service:name`."""
+def operation(service: str, name: str, simulated: str = "") -> Callable[[Handler], Handler]:
+    """Register the decorated function as the answer to `service:name`; `simulated` says what of its effect is only imitated."""
 
     def register(handler: Handler) -> Handler:
         if (service, name) in _handlers:
             raise ValueError(f"{service}:{name} is registered twice: {_handlers[service, name].__module__} and {handler.__module__}")
         _handlers[service, name] = handler
+        if simulated:
+            _simulated[service, name] = simulated
         return handler
 
     return register
@@ -75,3 +78,8 @@ def handler_of(service: str, name: str) -> Handler:
     if handler is None:
         raise not_implemented(service, name)
     return handler
+
+
+def simulated(service: str, name: str) -> str:
+    """What of an operation's effect is only imitated; empty when nothing is."""
+    return _simulated.get((service, name), "")

@@ -18,7 +18,7 @@ _LISTING = Listing(
 )
 
 
-@operation("sagemaker", "CreateModelPackage")
+@operation("sagemaker", "CreateModelPackage", simulated="the package is not validated by a job")
 def create_model_package(request: dict[str, Any], context: Context) -> dict[str, Any]:
     """Record a package: the next version of its group, or one with a name of its own."""
     if ("ModelPackageGroupName" in request) == ("ModelPackageName" in request):

@@ -20,7 +20,7 @@ _LISTING = Listing(
 )
 
 
-@operation("sagemaker", "CreateProcessingJob")
+@operation("sagemaker", "CreateProcessingJob", simulated="instance types are names only; the network is not isolated")
 def create_processing_job(request: dict[str, Any], context: Context) -> dict[str, Any]:
     """Record a processing job and start it."""
     name, now = request["ProcessingJobName"], time.time()

@@ -14,6 +14,7 @@ from emulator.listing import Listing
 from emulator.operations import at_start, operation
 from emulator.store import RecordExistsError
 
+_SIMULATED = "instance types are names only; Spot interruptions and capacity come from the faults file; FastFile copies as File does"
 _RUNNING = ("InProgress", "Stopping")
 _LISTING = Listing(
     "TrainingJobSummaries",
@@ -21,7 +22,7 @@ _LISTING = Listing(
 )
 
 
-@operation("sagemaker", "CreateTrainingJob")
+@operation("sagemaker", "CreateTrainingJob", simulated=_SIMULATED)
 def create_training_job(request: dict[str, Any], context: Context) -> dict[str, Any]:
     """Record a training job and start it."""
     name = request["TrainingJobName"]

@@ -24,9 +24,11 @@ KEYS = {
         "HyperParameters",
         "InputDataConfig",
     ),
+    "Tuning": ("HyperParameterTuningJobConfig", "TrainingJobDefinition"),
     "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
 }
 _IMAGES = ("ImageUri", "TrainingImage", "Image")
+_TRIAL_KEYS = ("AlgorithmSpecification", "HyperParameterRanges", "InputDataConfig", "StaticHyperParameters", "TuningObjective")
 _KIND = "step-cache"
 _SECONDS = {"y": 365 * 86400, "m": 30 * 86400, "w": 7 * 86400, "d": 86400}
 _CLOCK_SECONDS = {"h": 3600, "m": 60, "s": 1}
@@ -42,6 +44,8 @@ def cache_key(pipeline: str, step: str, kind: str, arguments: dict[str, Any], co
     subset = {name: arguments[name] for name in KEYS[kind] if arguments.get(name)}
     if kind == "Transform":
         subset["ModelName"] = _containers(arguments["ModelName"], context)
+    if "TrainingJobDefinition" in subset:
+        subset["TrainingJobDefinition"] = {name: subset["TrainingJobDefinition"].get(name) for name in _TRIAL_KEYS}
     text = json.dumps([pipeline, step, kind, subset, _digests(subset, context)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

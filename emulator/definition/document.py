@@ -8,7 +8,8 @@ from typing import Any
 from emulator.errors import invalid
 
 VERSION = "2020-12-01"
-STEP_TYPES = frozenset({"Processing", "Training", "Transform", "Model", "RegisterModel", "Condition", "Fail", "Lambda", "Callback"})
+_JOBS = ("Processing", "Training", "Transform", "Tuning")
+STEP_TYPES = frozenset({*_JOBS, "Model", "RegisterModel", "Condition", "Fail", "Lambda", "Callback"})
 _TYPES: dict[str, Any] = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
 
 

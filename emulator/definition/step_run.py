@@ -1,6 +1,7 @@
 """One run of one step: what its kind's function is given, and how it may end."""
 
 import secrets
+import string
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from emulator.errors import ApiError
 if TYPE_CHECKING:
     from emulator.context import Context
 
-_NAME_LIMIT = 63
+_LETTERS, _ROOMY = string.ascii_letters + string.digits, 60
 
 
 class StepFailedError(Exception):
@@ -44,12 +45,14 @@ class StepRun:
         """Make metadata visible in ListPipelineExecutionSteps at once."""
         update_step(self.context, self.execution, self.step.name, {"Metadata": metadata})
 
-    def job_name(self) -> str:
-        """A new name for the step's resource, in the form that the service uses."""
-        head = f"pipelines-{self.execution.rpartition('/')[2]}-"
-        tail = f"-{secrets.token_urlsafe(12).replace('_', '').replace('-', '')[:10]}"
+    def job_name(self, limit: int = 63) -> str:
+        """A new name for the step's resource, in the form that the service uses, of at most `limit` characters."""
+        identity, end = self.execution.rpartition("/")[2], "".join(secrets.choice(_LETTERS) for _ in range(10))
+        if limit < _ROOMY:
+            return f"{identity}-{end}"[:limit]
+        head = f"pipelines-{identity}-"
         name = "".join(letter if letter.isalnum() else "-" for letter in self.step.name)
-        return head + name[: _NAME_LIMIT - len(head) - len(tail)].strip("-") + tail
+        return f"{head}{name[: limit - len(head) - len(end) - 1].strip('-')}-{end}"
 
     def when_stopped(self, stop: Callable[[], object]) -> None:
         """Call `stop` when the step is told to stop, at once when it already was."""

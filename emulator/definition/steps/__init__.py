@@ -8,7 +8,7 @@ from emulator.definition.steps.callback import run_callback
 from emulator.definition.steps.condition import run_condition
 from emulator.definition.steps.fail import run_fail
 from emulator.definition.steps.function import run_function
-from emulator.definition.steps.job import PROCESSING, TRAINING, TRANSFORM
+from emulator.definition.steps.job import PROCESSING, TRAINING, TRANSFORM, TUNING
 from emulator.definition.steps.model import run_model, run_register
 
 Properties = dict[str, Any]
@@ -18,6 +18,7 @@ KINDS: dict[str, RunStep] = {
     "Processing": PROCESSING.run,
     "Training": TRAINING.run,
     "Transform": TRANSFORM.run,
+    "Tuning": TUNING.run,
     "Model": run_model,
     "RegisterModel": run_register,
     "Condition": run_condition,

@@ -8,8 +8,8 @@ from emulator.errors import ApiError
 from emulator.protocol import call
 
 
-def invoke(run: StepRun, operation: str, request: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
-    """The answer of an operation.
+def invoke(run: StepRun, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer of an operation of `sagemaker`.
 
     Raises
     ------
@@ -17,7 +17,7 @@ def invoke(run: StepRun, operation: str, request: dict[str, Any], service: str =
         When it answers an error.
     """
     try:
-        return call(service, operation, request, run.context)
+        return call("sagemaker", operation, request, run.context)
     except ApiError as error:
-        reason = f"ClientError: Failed to invoke {service}:{operation}. Error Details: {error.message}"
+        reason = f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}"
         raise StepFailedError(reason, type_of_error(error.code, error.status)) from None

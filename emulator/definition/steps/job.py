@@ -1,4 +1,4 @@
-"""Processing, Training and Transform steps: create the job, wait for its end."""
+"""Processing, Training, Transform and Tuning steps: create the job, wait for its end."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +9,25 @@ from emulator.definition.steps.invoke import invoke
 from emulator.jobs.manager import Jobs
 from emulator.protocol import call
 
+_LIMITS = {"HyperParameterTuningJob": 32}
+
 
 @dataclass(frozen=True)
 class JobStep:
-    """A step that runs one job; `noun` is what the API calls it, `kind` what its records are kept under."""
+    """A step that runs one job.
+
+    `noun` is what the API calls it, `kind` what its records are kept under, `shown` what step metadata call it where that is different.
+    """
 
     noun: str
     kind: str
+    shown: str = ""
 
     def run(self, run: StepRun, arguments: dict[str, Any]) -> dict[str, Any]:
         """Run the job to its end and return its description."""
-        name = {f"{self.noun}Name": run.job_name()}
+        name = {f"{self.noun}Name": run.job_name(_LIMITS.get(self.noun, 63))}
         answer = invoke(run, f"Create{self.noun}", arguments | name)
-        run.show({self.noun: {"Arn": answer[f"{self.noun}Arn"]}})
+        run.show({self.shown or self.noun: {"Arn": answer[f"{self.noun}Arn"]}})
         run.when_stopped(lambda: call("sagemaker", f"Stop{self.noun}", name, run.context))
         run.context.part(Jobs).wait(self.kind, name[f"{self.noun}Name"])
         described = invoke(run, f"Describe{self.noun}", name)
@@ -40,3 +46,4 @@ class JobStep:
 PROCESSING = JobStep("ProcessingJob", "processing-job")
 TRAINING = JobStep("TrainingJob", "training-job")
 TRANSFORM = JobStep("TransformJob", "transform-job")
+TUNING = JobStep("HyperParameterTuningJob", "tuning-job", "TuningJob")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,13 +83,21 @@ class Workshop:
     def transformed(self, name: str) -> dict[str, Any]:
         return until(lambda: self.sagemaker.describe_transform_job(TransformJobName=name), "TransformJobStatus")
 
+    def tuned(self, name: str) -> dict[str, Any]:
+        describe = self.sagemaker.describe_hyper_parameter_tuning_job
+        return until(lambda: describe(HyperParameterTuningJobName=name), "HyperParameterTuningJobStatus")
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Wait until something is so."""
+        end = time.monotonic() + _LIMIT_SECONDS
+        while not condition():
+            assert time.monotonic() < end, "it never came to pass"
+            time.sleep(0.02)
+
     def until_printed(self, group: str, job: str, text: str) -> None:
         """Wait until a job has printed something."""
         log = self.home / "logs" / group / job / "algo-1.log"
-        end = time.monotonic() + _LIMIT_SECONDS
-        while not (log.is_file() and text in log.read_text()):
-            assert time.monotonic() < end, f"{text!r} was never printed"
-            time.sleep(0.02)
+        self.until(lambda: log.is_file() and text in log.read_text())
 
     def processes(self, text: str) -> list[int]:
         """The living processes with this text in their environment."""

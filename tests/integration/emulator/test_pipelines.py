@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+import zipfile
 from typing import Any
 
 import pytest
@@ -188,9 +190,9 @@ def test_stop_leaves_no_process_and_retry_goes_on_from_there(workshop):
     ]
     workshop.pipeline("stop", steps)
     arn = workshop.sagemaker.start_pipeline_execution(PipelineName="stop")["PipelineExecutionArn"]
-    _until(lambda: "Metadata" in workshop.steps(arn).get("Held", {}))
+    workshop.until(lambda: "Metadata" in workshop.steps(arn).get("Held", {}))
     job = workshop.steps(arn)["Held"]["Metadata"]["ProcessingJob"]["Arn"]
-    _until(lambda: workshop.processes(job))
+    workshop.until(lambda: workshop.processes(job))
     workshop.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
     assert workshop.executed(arn)["PipelineExecutionStatus"] == "Stopped"
     assert _outcome(workshop.steps(arn)) == {"Done": "Succeeded", "Held": "Stopped"}
@@ -252,6 +254,40 @@ def test_a_selection_takes_the_rest_from_an_earlier_execution(workshop):
     assert ran["Make"]["SelectiveExecutionResult"] == {"SourcePipelineExecutionArn": source}
     make, use = source.rpartition("/")[2], second["PipelineExecutionArn"].rpartition("/")[2]
     assert workshop.read(f"executions/{use}/Use/when") == workshop.read(f"executions/{make}/Make/when")
+
+
+def _function(workshop: Any, name: str, code: str) -> str:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr("app.py", code)
+    request = {"Runtime": "python3.11", "Role": workshop.role, "Handler": "app.handler", "Code": {"ZipFile": archive.getvalue()}}
+    return str(workshop.emulator.client("lambda").create_function(FunctionName=name, **request)["FunctionArn"])
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("return {'double': 2 * event['number'], 'list': [1, 2]}", "42 2"),
+        ("raise ValueError('no number')", "no number"),
+        ("return {'double': 2}", "has no output 'list'"),
+    ],
+)
+def test_a_lambda_step_hands_on_its_outputs_or_its_error(workshop, body, reason):
+    arn = _function(workshop, f"step-{len(body)}", f"def handler(event, context):\n    {body}\n")
+    outputs = [{"OutputName": name, "OutputType": "Integer"} for name in ("double", "list")]
+    call = {
+        "Name": "Call",
+        "Type": "Lambda",
+        "FunctionArn": arn,
+        "Arguments": {"number": _get("Parameters.N")},
+        "OutputParameters": outputs,
+    }
+    said = _join(_get("Steps.Call.OutputParameters['double']"), _get("Steps.Call.OutputParameters['list'][1]"), on=" ")
+    workshop.pipeline("function", [call, _fail("End", said)], [{"Name": "N", "Type": "Integer", "DefaultValue": 21}])
+    _, steps = workshop.execute("function")
+    assert reason in steps.get("End", steps["Call"])["FailureReason"]
+    if "End" in steps:
+        assert steps["Call"]["Metadata"]["Lambda"]["Arn"] == arn
 
 
 def _callback(workshop: Any, name: str) -> tuple[dict[str, Any], Any]:
@@ -396,10 +432,3 @@ def test_a_pipeline_lives_from_create_to_delete(workshop):
     workshop.sagemaker.delete_pipeline(PipelineName="life")
     with pytest.raises(workshop.sagemaker.exceptions.ResourceNotFound, match="does not exist"):
         workshop.sagemaker.describe_pipeline(PipelineName="life")
-
-
-def _until(condition: Any) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "it never came to pass"
-        time.sleep(0.02)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import tarfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from emulator.jobs.channels import Source, find
 from emulator.jobs.cluster import Cluster
 from emulator.jobs.layout import Layout, LayoutError
 from emulator.jobs.metrics import final_metrics
+from emulator.jobs.search import candidates
 from emulator.s3 import ObjectError
 
 
@@ -135,6 +137,24 @@ def test_hosts_get_disjoint_shares_that_cover_everything():
     shares = [cluster.share(items, host) for host in cluster.hosts]
     assert sorted(item for share in shares for item in share) == items
     assert len(set(cluster.hosts)) == 3
+
+
+def test_a_grid_is_every_combination_and_draws_follow_their_scale():
+    grid = {"CategoricalParameterRanges": [{"Name": "a", "Values": ["1", "2"]}, {"Name": "b", "Values": ["x", "y"]}]}
+    assert list(candidates("Grid", grid, 0)) == [{"a": a, "b": b} for a in "12" for b in "xy"]
+    line = {
+        "IntegerParameterRanges": [{"Name": "n", "MinValue": "1", "MaxValue": "10"}],
+        "ContinuousParameterRanges": [
+            {"Name": "log", "MinValue": "0.0001", "MaxValue": "1", "ScalingType": "Logarithmic"},
+            {"Name": "reverse", "MinValue": "0.9", "MaxValue": "0.9999", "ScalingType": "ReverseLogarithmic"},
+        ],
+    }
+    drawn = list(itertools.islice(candidates("Random", line, 1), 400))
+    assert {item["n"] for item in drawn} == {str(number) for number in range(1, 11)}
+    logs = sorted(float(item["log"]) for item in drawn)
+    assert 0.0001 <= logs[0] <= logs[-1] <= 1
+    assert 0.005 < logs[200] < 0.02  # the middle of four decades
+    assert sum(float(item["reverse"]) > 0.99 for item in drawn) > 200
 
 
 class _Bucket:
