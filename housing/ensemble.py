@@ -22,7 +22,7 @@ from housing.forecast import QUANTILES
 from housing.members.store import read_json, write_json
 from housing.panel import Floats, Panel
 
-ONLINE_MEMBERS: tuple[str, ...] = ("catboost", "momentum", "naive", "neural", "xgboost")
+ONLINE_MEMBERS: tuple[str, ...] = ("catboost", "linear", "momentum", "naive", "neural", "xgboost")
 """Members quick enough to answer for a series that is first seen in a request."""
 
 _HALF_LIFE_YEARS = 2.0

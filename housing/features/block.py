@@ -15,7 +15,7 @@ Columns = npt.NDArray[np.int64]
 Features = npt.NDArray[np.float32]
 
 FROM_PRICE = ("momentum", "trend", "noise", "market")
-"""Groups that every panel has; any other is the name of a covariate, or "national"."""
+"""Groups that every panel has; any other is the name of a covariate."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from housing.features.block import Columns, Features
+from housing.features.block import FROM_PRICE, Columns, Features
 from housing.features.own import own_features
 from housing.features.trend import Trend
 from housing.panel import Floats, Months, Panel
@@ -61,7 +61,7 @@ class Market:
 
 
 def _is_shared(name: str, group: str) -> bool:
-    return name in SHARED or (group not in ("momentum", "trend", "noise", "national") and name.endswith(_SHARED_ENDINGS))
+    return name in SHARED or (group not in FROM_PRICE and name.endswith(_SHARED_ENDINGS))
 
 
 def _mean(values: Features) -> Features:

@@ -19,13 +19,14 @@ def spans(months: tuple[int, ...], panel: Panel) -> dict[int, int]:
 
 
 def own_features(panel: Panel, trend: Trend, columns: Columns) -> FeatureBlock:
-    """Features (N, len(columns), F) of each region alone."""
+    """Features (N, len(columns), F) of each region alone.
+
+    National series are left out: on neither panel did they lower the loss of an inner backtest.
+    """
     collector = Collector(len(panel.regions), columns)
     _price_features(collector, panel, trend)
     for name, values in panel.covariates.items():
         _covariate_features(collector, panel, name, lag(values, panel.lags.get(name, 0)), group=name)
-    for name, series in panel.national.items():
-        _covariate_features(collector, panel, name, lag(series, panel.lags.get(name, 0))[None], group="national")
     return collector.block()
 
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from housing.features.windows import forward_fill, lag, trailing_mean, trailing_std
 from housing.panel import Floats, Panel
 
-SEASON_YEARS = 3
+SEASON_YEARS = 5
 """Years of the same month that a seasonal factor averages."""
-_NOISE_YEARS = 2
+_NOISE_YEARS = 5
 _NOISE_FLOOR = 1e-3
 
 

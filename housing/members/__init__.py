@@ -27,6 +27,7 @@ MEMBERS: Mapping[str, Callable[[], type[Any]]] = {
     "naive": _factory("naive", "Naive"),
     "drift": _factory("drift", "Drift"),
     "momentum": _factory("momentum", "Momentum"),
+    "linear": _factory("linear", "Linear"),
     "xgboost": _factory("xgb", "XGBoost"),
     "catboost": _factory("cat", "CatBoost"),
     "neural": _factory("neural", "Neural"),

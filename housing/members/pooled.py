@@ -12,6 +12,7 @@ from housing.errors import ArtifactError, DataError, SettingsError
 from housing.features.block import FROM_PRICE, Features
 from housing.features.market import Market
 from housing.forecast import QUANTILES
+from housing.members.expected_growth import ExpectedGrowth
 from housing.members.rows import RowSource
 from housing.members.store import read_json, write_json
 from housing.panel import Floats, Panel
@@ -34,7 +35,9 @@ class Pooled:
         self.half_life_years = half_life_years
         self.unknown_share = unknown_share
         self._horizon = 0
+        self._season = 0
         self._names: tuple[str, ...] = ()
+        self._growth: ExpectedGrowth | None = None
 
     def fit(self, panel: Panel, horizon: int) -> Self:
         """Train on rows whose target was observed by the end of `panel`; DataError when there are none."""
@@ -48,25 +51,39 @@ class Pooled:
             raise DataError(f"panel: no price is observed after its first year; {self.name} has nothing to learn from")
         generator = np.random.default_rng(self.seed)
         chosen = np.sort(generator.choice(seen, self.rows, replace=False)) if len(seen) > self.rows else seen
-        self._horizon, self._names = horizon, source.block.names
+        self._horizon, self._season, self._names = horizon, panel.season, source.block.names
         features = source.matrix(self._names, chosen)
         self._hide_covariates(features, source.block.groups, generator)
         age = (columns[-1] - columns[np.unravel_index(chosen, source.base.shape)[1]]) / panel.season
-        self._train(features, np.clip(target[chosen], -_CLIP, _CLIP), 0.5 ** (age / self.half_life_years))
+        weight = 0.5 ** (age / self.half_life_years)
+        known = np.clip(target[chosen], -_CLIP, _CLIP)
+        self._growth = ExpectedGrowth.fit(features, self._names, known, weight)
+        self._train(features, known - self._growth(features), weight)
         return self
 
     def predict(self, panel: Panel, horizon: int, market: Market | None = None) -> Floats:
         """Quantiles of the log price, float64 (N, horizon, 9)."""
-        if horizon > self._horizon:
+        if self._growth is None or horizon > self._horizon:
             raise SettingsError(f"horizon {horizon}: {self.name} is fitted for {self._horizon}; fit it for a longer one")
+        if panel.season != self._season:
+            raise SettingsError(
+                f"frequency {panel.frequency}: {self.name} is fitted for {self._season} periods a year; give that or fit again"
+            )
         source = RowSource.of(panel, np.array([len(panel.dates) - 1]), horizon, market)
-        answer: Floats = source.restore(self._quantiles(source.matrix(self._names)))[:, 0]
+        features = source.matrix(self._names)
+        answer: Floats = source.restore(self._quantiles(features) + self._growth(features)[:, None])[:, 0]
         return answer
 
     def save(self, folder: Path) -> None:
-        if not self._horizon:
+        if self._growth is None:
             raise SettingsError(f"{self.name}: not fitted; fit it before saving")
-        facts = {"horizon": self._horizon, "features": list(self._names), "quantiles": list(QUANTILES)}
+        facts = {
+            "horizon": self._horizon,
+            "season": self._season,
+            "features": list(self._names),
+            "growth": self._growth.to_json(),
+            "levels": list(QUANTILES),
+        }
         write_json(folder / "member.json", facts)
         self._save_model(folder)
 
@@ -75,7 +92,9 @@ class Pooled:
         facts = read_json(folder / "member.json")
         member = cls()
         try:
-            member._horizon, member._names = int(facts["horizon"]), tuple(facts["features"])
+            member._horizon, member._season = int(facts["horizon"]), int(facts["season"])
+            member._names = tuple(facts["features"])
+            member._growth = ExpectedGrowth.from_json(facts["growth"])
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"member.json: {error!r}; train {cls.name} again") from error
         member._load_model(folder)

@@ -23,7 +23,7 @@ class XGBoost(Pooled):
     name: ClassVar[str] = "xgboost"
 
     def __init__(
-        self, seed: int = 0, rounds: int = 80, depth: int = 5, learning_rate: float = 0.12, threads: int = 1, **pooled: Any
+        self, seed: int = 0, rounds: int = 45, depth: int = 5, learning_rate: float = 0.12, threads: int = 1, **pooled: Any
     ) -> None:
         super().__init__(seed=seed, **pooled)
         self.rounds, self.depth, self.learning_rate, self.threads = rounds, depth, learning_rate, threads
