@@ -25,6 +25,9 @@ COVARIATE_RIDGE = 500.0
 NOISE_POWER = 0.75
 """How steeply the errors of the outlook rise with the noise."""
 
+HALF_LIFE_YEARS = 8.0
+"""A period weighs half when it is this much older: dynamics change, and a past without a crisis must not drown one."""
+
 FEWEST_ROWS = 40
 
 
@@ -86,7 +89,8 @@ def _fit_step(signals: Signals, ahead: int, horizon: int, rows: Floats, today: f
     if complete.sum() < FEWEST_ROWS:
         raise DataError(f"panel: {int(complete.sum())} complete region-periods to learn drawdowns from; at least {FEWEST_ROWS} are needed")
     x, y, noise = x[complete], y[complete], signals.noise[complete]
-    weight = 1 / (noise**2 + today**2)
+    age = complete.shape[1] - 1 - np.nonzero(complete)[1]
+    weight = 0.5 ** (age / (HALF_LIFE_YEARS * signals.season)) / (noise**2 + today**2)
     weight /= weight.mean()
     known = np.isfinite(x)
     centre = np.where(known, x, 0.0).sum(0) / np.maximum(known.sum(0), 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from housing.panel import Floats
 
-OUTLOOK, DEPTH, PATHS = 0.4, 0.2, 0.4
+OUTLOOK, DEPTH, PATHS = 0.5, 0.1, 0.4
 
 
 @dataclass(frozen=True)
