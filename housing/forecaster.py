@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -101,22 +101,46 @@ class Forecaster:
         A region's forecast does not depend on the other regions of `panel`: the cross-section is that of the known ones.
         Errors: DataError on another frequency or a region without a price, SettingsError as in `forecast_known`.
         """
+        combined = self.log_quantiles(panel)
+        return self._forecast(panel, combined, self.drawdown_probability(panel, combined, threshold), horizon, levels)
+
+    def log_quantiles(self, panel: Panel, members: Sequence[str] | None = None) -> Floats:
+        """What the online members, or some of them, say together: (N, H, 9) of the log price. Errors: as `forecast_panel`."""
         if panel.frequency != self.frequency:
             raise DataError(f"frequency {panel.frequency}: this model is {self.frequency}; send a series of that frequency")
         if not np.isfinite(panel.price).any(axis=1).all():
             raise DataError("price: a region has none; send at least one price")
-        values = {name: member.predict(panel, self.horizon, self.market) for name, member in self.online.items()}
-        combined = self.ensemble.combine(values, panel)
-        return self._forecast(panel, combined, self._drawdown(panel, threshold), horizon, levels)
+        chosen = tuple(self.online) if members is None else tuple(members)
+        unknown = sorted(set(chosen) - set(self.online))
+        if unknown or not chosen:
+            raise SettingsError(f"member {unknown[0] if unknown else ''!r}: does not answer online; {', '.join(self.online)} do")
+        silent = np.full((len(panel.regions), self.horizon, len(QUANTILES)), np.nan)
+        values = {
+            name: member.predict(panel, self.horizon, self.market) if name in chosen else silent for name, member in self.online.items()
+        }
+        return self.ensemble.combine(values, panel)
 
     def drawdown_known(self, threshold: float | None = None) -> Floats:
         """Drawdown probability of all known regions, (N,); NaN where a region is in one already."""
-        return self._drawdown(self.panel, threshold)
+        return self.drawdown_probability(self.panel, self.known, threshold)
 
-    def _drawdown(self, panel: Panel, threshold: float | None) -> Floats:
+    def drawdown_probability(self, panel: Panel, log_quantiles: Floats, threshold: float | None = None) -> Floats:
+        """Drawdown probability after the end of `panel`, given its forecast (N, H, 9): (N,)."""
         if self.drawdown is None:
             return np.full(len(panel.regions), np.nan)
-        return self.drawdown.predict(panel, threshold=threshold)
+        return self.drawdown.predict(panel, log_quantiles, threshold)
+
+    def explain_known(self, region: str, threshold: float | None = None) -> dict[str, Any]:
+        """Why a known region is at risk, as `DrawdownHead.explain` says it; empty without a drawdown head."""
+        chosen = self.panel.select([region])
+        row = self.regions.index(region)
+        return self.explain_panel(chosen, self.known[row : row + 1], threshold)[0]
+
+    def explain_panel(self, panel: Panel, log_quantiles: Floats, threshold: float | None = None) -> list[dict[str, Any]]:
+        """Why each region of `panel` is at risk, given its forecast (N, H, 9)."""
+        if self.drawdown is None:
+            return [{} for _ in panel.regions]
+        return self.drawdown.explain(panel, log_quantiles, threshold)
 
     def _forecast(self, panel: Panel, log_quantiles: Floats, drawdown: Floats, horizon: int | None, levels: Sequence[float]) -> Forecast:
         length = self.horizon if horizon is None else horizon

@@ -182,11 +182,15 @@ class Batcher(Generic[Item, Answer]):
             self._loop.call_soon_threadsafe(self._handed_back, batch, outcome, seconds)
 
     def _handed_back(self, batch: list[_Part[Item, Answer]], outcome: list[Sequence[Answer] | Exception], seconds: float) -> None:
-        if self._seconds < LINGER_ABOVE_SECONDS:
+        if ON_LOOP_SECONDS <= self._seconds < LINGER_ABOVE_SECONDS:
             self._next()
             self._finish(batch, outcome, seconds)
             return
+        # A batch that runs on the loop is finished at once: it must not overtake this one, which may hold parts of the same request.
         self._finish(batch, outcome, seconds)
+        if self._seconds < ON_LOOP_SECONDS:
+            self._next()
+            return
         self._wanted_rows = sum(len(items) for _, items in batch)
         self._linger = self._loop.call_later(LINGER_SHARE * self._seconds, self._end_linger)
         if self.queued_rows >= self._wanted_rows:

@@ -45,12 +45,18 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of a request. `batch_size`, `cross_learning` and `predict_batches_jointly` are read for compatibility and change nothing."""
+    """Settings of a request.
+
+    `members` asks for some of the online members instead of all, `explain` for the reasons of the drawdown probability.
+    `batch_size`, `cross_learning` and `predict_batches_jointly` are read for compatibility and change nothing.
+    """
 
     prediction_length: int | None = None
     quantile_levels: list[float] | None = None
     freq: str | None = None
     drawdown_threshold: float | None = None
+    members: list[str] | None = None
+    explain: bool = False
     batch_size: int | None = None
     cross_learning: bool | None = None
     predict_batches_jointly: bool | None = None

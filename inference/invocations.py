@@ -127,12 +127,11 @@ def _response(model: Model, request: Asked | RequestError, work: Work, outlooks:
         return request
     wanted, targets = work
     predictions = [
-        model.known(target, wanted) if isinstance(target, int) else model.render(next(outlooks), wanted, *_labels(item))
+        model.known(target, wanted) if isinstance(target, int) else model.render(next(outlooks), wanted, _name(item), target.dated)
         for item, target in zip(request.inputs, targets, strict=True)
     ]
     return Response(predictions, request.id)
 
 
-def _labels(item: Input | Row) -> tuple[str | None, bool]:
-    """The name of an input, and whether its dates are known."""
-    return (None, False) if isinstance(item, Row) else (item.item_id, item.start is not None)
+def _name(item: Input | Row) -> str | None:
+    return None if isinstance(item, Row) else item.item_id

@@ -7,26 +7,30 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from housing.forecaster import Forecaster, interpolate_levels
-from housing.panel import Floats
+from housing.panel import Floats, Panel
 from inference.contract import Asked
 from inference.numbers import six_digits
-from inference.prediction import Prediction, probability
-from inference.series import Series, Wanted, panel_length, panel_of, resolve, wanted_of
+from inference.prediction import Prediction, explanation, probability
+from inference.series import Ask, Series, Wanted, panel_length, panel_of, resolve, wanted_of
 
 CACHED_PREDICTIONS = 20_000
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What the model says of one unseen series: `values` (H, 9) at the stored levels, price units; the first forecast month."""
+    """What the model says of one unseen series: `values` (H, 9) at the stored levels, price units; the first forecast month;
+    the drawdown probability and, when asked for, its reasons.
+    """
 
     values: Floats
     start: np.datetime64
     drawdown: float
+    reasons: dict[str, Any] | None = None
 
 
 Work = tuple[Wanted, list[int | Series]]
@@ -78,17 +82,24 @@ class Model:
 
     def predict(self, series: Sequence[Series]) -> list[Outlook]:
         """One outlook per series, over the full horizon. A series gets the same answer whatever else is asked with it."""
-        groups: dict[tuple[np.datetime64, int, float | None], list[int]] = {}
+        groups: dict[tuple[np.datetime64, int, Ask], list[int]] = {}
         template = self.forecaster.panel
         for position, one in enumerate(series):
-            groups.setdefault((one.end, panel_length(one, template), one.threshold), []).append(position)
+            groups.setdefault((one.end, panel_length(one, template), one.ask), []).append(position)
         answers: dict[int, Outlook] = {}
-        for (_, _, threshold), positions in groups.items():
+        for (_, _, ask), positions in groups.items():
             panel = panel_of([series[position] for position in positions], template)
-            forecast = self.forecaster.forecast_panel(panel, threshold=threshold)
-            for row, position in enumerate(positions):
-                answers[position] = Outlook(forecast.values[row], forecast.dates[0], float(forecast.drawdown_probability[row]))
+            answers |= zip(positions, self._outlooks(panel, ask), strict=True)
         return [answers[position] for position in range(len(series))]
+
+    def _outlooks(self, panel: Panel, ask: Ask) -> list[Outlook]:
+        """One outlook per region of `panel`."""
+        forecaster = self.forecaster
+        combined = forecaster.log_quantiles(panel, ask.members)
+        drawdown = forecaster.drawdown_probability(panel, combined, ask.threshold)
+        reasons = forecaster.explain_panel(panel, combined, ask.threshold) if ask.explain else [None] * len(combined)
+        start = panel.future_dates(1)[0]
+        return [Outlook(np.exp(combined[row]), start, float(drawdown[row]), reasons[row]) for row in range(len(combined))]
 
     def known(self, row: int, wanted: Wanted) -> Prediction:
         """The prediction of a known region, kept in memory."""
@@ -96,8 +107,10 @@ class Model:
         if key in self._predictions:
             self._predictions.move_to_end(key)
             return self._predictions[key]
-        outlook = Outlook(self._known.values[row], self._known.dates[0], float(self._known_drawdown(wanted.threshold)[row]))
-        made = self.render(outlook, wanted, self.forecaster.regions[row], True)
+        region, ask = self.forecaster.regions[row], wanted.ask
+        reasons = self.forecaster.explain_known(region, ask.threshold) if ask.explain else None
+        outlook = Outlook(self._known.values[row], self._known.dates[0], float(self._known_drawdown(ask.threshold)[row]), reasons)
+        made = self.render(outlook, wanted, region, True)
         self._predictions[key] = made
         if len(self._predictions) > CACHED_PREDICTIONS:
             self._predictions.popitem(last=False)
@@ -114,6 +127,7 @@ class Model:
             values=rounded[:, 1:],
             drawdown_probability=probability(outlook.drawdown),
             model_version=self.version,
+            explanation=None if outlook.reasons is None else explanation(outlook.reasons),
         )
 
     def _known_drawdown(self, threshold: float | None) -> Floats:

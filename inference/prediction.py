@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -28,6 +30,7 @@ class Prediction:
     values: Floats
     drawdown_probability: float | None
     model_version: str
+    explanation: dict[str, object] | None = None
 
     @cached_property
     def json(self) -> bytes:
@@ -41,6 +44,8 @@ class Prediction:
         for position, level in enumerate(self.levels):
             content[level_name(level)] = self.values[:, position].tolist()
         content["drawdown_probability"] = self.drawdown_probability
+        if self.explanation is not None:
+            content["explanation"] = self.explanation
         content["model_version"] = self.model_version
         return msgspec.json.encode(content)
 
@@ -57,6 +62,16 @@ class Response:
         """The response as one JSON object."""
         head = b"{" if self.id is None else b'{"id":' + msgspec.json.encode(self.id) + b","
         return head + b'"predictions":[' + b",".join(one.json for one in self.predictions) + b"]}"
+
+
+def explanation(reasons: Mapping[str, Any]) -> dict[str, object]:
+    """`log_odds` = `base` + the sum of `contributions`, 6 significant digits; nulls where there is no probability."""
+    contributions = reasons.get("contributions", {})
+    return {
+        "log_odds": probability(float(reasons.get("log_odds", np.nan))),
+        "base": probability(float(reasons.get("base", np.nan))),
+        "contributions": {name: probability(float(value)) for name, value in contributions.items()},
+    }
 
 
 def probability(value: float) -> float | None:

@@ -36,22 +36,42 @@ _SIMILAR_AMONG = 5000
 
 
 @dataclass(frozen=True)
+class Ask:
+    """What the model is to say beyond the usual.
+
+    Attributes
+    ----------
+    threshold : drawdown depth, None for the model's own definition.
+    members : the members that are asked, None for all that answer online.
+    explain : whether the reasons of the drawdown probability are wanted.
+    """
+
+    threshold: float | None = None
+    members: tuple[str, ...] | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True)
 class Wanted:
-    """The checked parameters of a request: `threshold` is None for the model's own drawdown definition."""
+    """The checked parameters of a request."""
 
     horizon: int
     levels: tuple[float, ...]
-    threshold: float | None
+    ask: Ask = Ask()
 
 
 @dataclass(frozen=True)
 class Series:
-    """An unseen series: prices float64 (T,), NaN where not observed, the last one at `end`; covariates of the same length."""
+    """A series to forecast: prices float64 (T,), NaN where not observed, the last one at `end`; covariates of the same length.
+
+    `dated` is False when the client gave no dates, so that the answer gives none either.
+    """
 
     end: np.datetime64
     price: Floats
     covariates: Mapping[str, Floats] = field(default_factory=dict)
-    threshold: float | None = None
+    ask: Ask = Ask()
+    dated: bool = False
 
 
 def wanted_of(parameters: Parameters, model: Forecaster) -> Wanted:
@@ -72,16 +92,20 @@ def wanted_of(parameters: Parameters, model: Forecaster) -> Wanted:
     threshold = parameters.drawdown_threshold
     if threshold is not None and not 0 < threshold < 1:
         raise invalid("parameters.drawdown_threshold", f"{threshold:g}: must be between 0 and 1; 0.05 means 5%")
-    return Wanted(horizon, tuple(sorted(levels)), threshold)
+    members = None if parameters.members is None else tuple(dict.fromkeys(parameters.members))
+    if members is not None and not (members and set(members) <= set(model.online)):
+        raise invalid("parameters.members", f"name one or more of {', '.join(model.online)}: those answer online")
+    return Wanted(horizon, tuple(sorted(levels)), Ask(threshold, members, parameters.explain))
 
 
 def resolve(item: Input | Row, index: int, wanted: Wanted, model: Forecaster, known: Mapping[str, int]) -> int | Series:
     """Row of a known region, or the unseen series; RequestError names the field and the input."""
     where = f"inputs[{index}]"
     if isinstance(item, Row):
-        return Series(model.last_date, _checked(item.price, where), {}, wanted.threshold)
+        return Series(model.last_date, _checked(item.price, where), {}, wanted.ask)
     if item.target is None:
-        return _known_row(item, where, model, known)
+        row = _known_row(item, where, model, known)
+        return row if wanted.ask.members is None else _own_series(row, wanted.ask, model.panel)
     if any(isinstance(value, list) for value in item.target):
         raise invalid(f"{where}.target", "holds several targets; send one input per series")
     price = _checked(np.array(item.target, dtype=np.float64), f"{where}.target")
@@ -91,7 +115,7 @@ def resolve(item: Input | Row, index: int, wanted: Wanted, model: Forecaster, kn
         end = first + (length - 1) * MONTHS_PER_PERIOD[model.frequency]
     _check_future(item, where, wanted.horizon)
     covariates = {name: values[-MAX_CONTEXT:] for name, values in _covariates(item, where, length).items()}
-    return Series(end, price, covariates, wanted.threshold)
+    return Series(end, price, covariates, wanted.ask, dated=item.start is not None)
 
 
 def panel_length(series: Series, template: Panel) -> int:
@@ -150,6 +174,11 @@ def _known_row(item: Input, where: str, model: Forecaster, known: Mapping[str, i
         hint = f"did you mean {similar[0]!r}?" if similar else "GET /v1/regions lists the known ones, or send its prices as target"
         raise RequestError("unknown_region", f"{where}.item_id", f"{item.item_id!r}: not known to this model; {hint}")
     return row
+
+
+def _own_series(row: int, ask: Ask, panel: Panel) -> Series:
+    """A known region's own data, for members that are asked apart from the stored forecast."""
+    return Series(panel.dates[-1], panel.price[row], {name: values[row] for name, values in panel.covariates.items()}, ask, dated=True)
 
 
 def _checked(price: Floats, where: str) -> Floats:

@@ -78,6 +78,8 @@ parameters = st.fixed_dictionaries(
         "freq": st.one_of(st.sampled_from(["MS", "M", "1h", "QS"]), junk),
         "drawdown_threshold": st.one_of(st.floats(0, 1), junk),
         "batch_size": junk,
+        "members": st.one_of(st.lists(st.sampled_from(["naive", "momentum", "drift", ""]), max_size=3), junk),
+        "explain": st.one_of(st.booleans(), junk),
     },
 )
 requests = st.fixed_dictionaries(

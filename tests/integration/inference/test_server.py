@@ -186,3 +186,33 @@ def test_a_long_array_is_one_array_again(server: Any) -> None:
     np.save(buffer, table[1400:1401])
     alone = np.load(io.BytesIO(server.request("POST", "/invocations", buffer.getvalue(), content_type="application/x-npy")[2]))
     np.testing.assert_array_equal(alone[0], values[1400])
+
+
+def test_reasons_add_up_for_known_and_unseen_alike(server: Any) -> None:
+    series = [100.0 + 0.4 * step + (5 if step % 12 == 3 else 0) for step in range(60)]
+    request = {"inputs": [{"item_id": "Town A"}, {"item_id": "new", "target": series}], "parameters": {"explain": True}}
+    status, answer = server.forecast(request)
+    assert status == 200
+    for prediction in answer["predictions"]:
+        reasons = prediction["explanation"]
+        if prediction["drawdown_probability"] is None:
+            continue
+        total = reasons["base"] + sum(reasons["contributions"].values())
+        assert reasons["log_odds"] == pytest.approx(total, abs=1e-4)
+        assert prediction["drawdown_probability"] == pytest.approx(1 / (1 + math.exp(-reasons["log_odds"])), rel=1e-4)
+    assert "explanation" not in server.forecast({"inputs": [{"item_id": "Town A"}]})[1]["predictions"][0]
+
+
+def test_some_members_can_be_asked_apart(server: Any) -> None:
+    def median(members: list[str] | None) -> object:
+        parameters = {} if members is None else {"members": members}
+        answer = server.forecast({"inputs": [{"item_id": "Town A"}], "parameters": parameters})[1]["predictions"][0]
+        assert (answer["item_id"], answer["start"]) == ("Town A", "2015-01-01")
+        return answer["0.5"]
+
+    naive, momentum, both = median(["naive"]), median(["momentum"]), median(["momentum", "naive"])
+    assert naive != momentum
+    assert both not in (naive, momentum)
+    for members in (["drift"], ["oracle"], []):
+        status, answer = server.forecast({"inputs": [{"item_id": "Town A"}], "parameters": {"members": members}})
+        assert (status, answer["error"]["field"]) == (400, "parameters.members")
