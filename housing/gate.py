@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from housing.evaluation import Evaluation, OriginSums, plain
 from housing.metrics import Interval, bootstrap_ratio
 
 NOMINAL_COVERAGE = 0.8
+
+Pairs: TypeAlias = list[tuple[OriginSums, OriginSums]]
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,22 @@ class Bar:
 
 @dataclass(frozen=True)
 class Gate:
-    """The decision. `code` is "passed" or the name of the first bar that was missed."""
+    """The decision. `code` is "passed" or the name of the first bar that was missed; `reason` is one line for people.
+
+    `compared_origins` counts the origins on which the approved model was met, 0 when there was none that could be.
+    """
 
     passed: bool
     code: str
     reason: str
     bars: tuple[Bar, ...]
+    compared_origins: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Flat numeric keys for pipeline conditions (`passed`, then each bar by name), `reason`, `code`, and the bars."""
         values = {bar.name: bar.value for bar in self.bars}
-        facts: dict[str, Any] = plain(
-            {"passed": int(self.passed), "reason": self.reason, "code": self.code, **values, "bars": [asdict(bar) for bar in self.bars]}
-        )
+        decision = {"passed": int(self.passed), "reason": self.reason, "code": self.code, "compared_origins": self.compared_origins}
+        facts: dict[str, Any] = plain({**decision, **values, "bars": [asdict(bar) for bar in self.bars]})
         return facts
 
 
@@ -70,16 +75,18 @@ def decide(evaluation: Evaluation, approved: Mapping[str, Any] | None = None, li
     """Judge the candidate of `evaluation` against the baselines and against the approved model.
 
     `approved` is the `evaluation.json` of the approved model, None when there is none. The two are compared on the
-    origins that both were scored at; DataError when they share none.
+    origins that both were scored at; models of other data, frequency or horizon, or without a shared origin, can't be, and
+    the reason says so. DataError when `approved` is no evaluation.
     """
     limits = limits or Limits()
     bars = [_loss_bar(evaluation, limits), _coverage_bar(evaluation, limits), *_drawdown_bars(evaluation, limits)]
-    if approved is not None:
-        bars.append(_approved_bar(evaluation, approved))
+    pairs, note = _shared_origins(evaluation, approved)
+    if pairs:
+        bars.append(_approved_bar(evaluation, pairs))
     missed = [bar for bar in bars if not bar.passed]
-    if not missed:
-        return Gate(True, "passed", "all bars passed: " + "; ".join(bar.text for bar in bars), tuple(bars))
-    return Gate(False, missed[0].name, "missed: " + "; ".join(bar.text for bar in missed), tuple(bars))
+    words = [bar.text for bar in missed or bars] + [note] * bool(note)
+    reason = ("missed: " if missed else "all bars passed: ") + "; ".join(words)
+    return Gate(not missed, missed[0].name if missed else "passed", reason, tuple(bars), len(pairs))
 
 
 def _loss_bar(evaluation: Evaluation, limits: Limits) -> Bar:
@@ -120,8 +127,7 @@ def _drawdown_bars(evaluation: Evaluation, limits: Limits) -> list[Bar]:
     ]
 
 
-def _approved_bar(evaluation: Evaluation, approved: Mapping[str, Any]) -> Bar:
-    pairs = _shared_origins(evaluation.by_origin, approved)
+def _approved_bar(evaluation: Evaluation, pairs: Pairs) -> Bar:
     block = max(1, min(evaluation.block, len(pairs)))
     ratio = compare([new for new, _ in pairs], [old for _, old in pairs], block)
     closer = _miscoverage([new for new, _ in pairs]) < _miscoverage([old for _, old in pairs])
@@ -150,12 +156,16 @@ def _miscoverage(sums: Sequence[OriginSums]) -> float:
     return abs(sum(part.covered for part in sums) / cells - NOMINAL_COVERAGE) if cells else float("inf")
 
 
-def _shared_origins(new: Sequence[OriginSums], approved: Mapping[str, Any]) -> list[tuple[OriginSums, OriginSums]]:
+def _shared_origins(evaluation: Evaluation, approved: Mapping[str, Any] | None) -> tuple[Pairs, str]:
+    """Sums of candidate and approved model at each origin that both were scored at, and why there are none."""
+    if approved is None:
+        return [], "no model is approved yet"
     try:
         old = {facts["origin"]: OriginSums(**facts) for facts in approved["by_origin"]}
+        differing = [name for name in ("source", "frequency", "horizon") if approved[name] != getattr(evaluation, name)]
     except (KeyError, TypeError) as error:
         raise DataError(f"approved evaluation: {error}; evaluate the approved model again") from error
-    pairs = [(sums, old[sums.origin]) for sums in new if sums.origin in old and sums.regions and old[sums.origin].regions]
-    if not pairs:
-        raise DataError("approved evaluation: scored at none of the candidate's origins; evaluate the approved model on this panel")
-    return pairs
+    if differing:
+        return [], f"not compared with the approved model: it has another {' and '.join(differing)}"
+    pairs = [(sums, old[sums.origin]) for sums in evaluation.by_origin if sums.origin in old and sums.regions and old[sums.origin].regions]
+    return pairs, "" if pairs else "not compared with the approved model: they share no origin"

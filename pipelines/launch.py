@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines import execution
+from pipelines.approved import upload_approved
 from pipelines.export import export_cached
 from pipelines.settings import Settings
 from pipelines.source import upload_source
@@ -25,11 +26,13 @@ def launch(source: Path, horizon: int, settings: Settings, say: Callable[[str], 
 
     `horizon` is in periods of the panel. `say` is told what was done, one line each.
     """
-    change = execution.upsert(export_cached(settings), settings)
+    definition = export_cached(settings)
+    change = execution.upsert(definition, settings)
     say(f"pipeline {settings.pipeline_name}: {change}")
     uri = upload_source(source, settings)
     say(f"data: {uri}")
-    parameters = {"SourceUri": uri, "Horizon": str(horizon)}
+    approved = upload_approved(definition, uri, horizon, settings)
+    parameters = {"SourceUri": uri, "ApprovedUri": approved, "Horizon": str(horizon)}
     there = execution.running(settings)
     if there and change == "unchanged" and execution.parameters_of(there, settings).items() >= parameters.items():
         return Launch(there, attached=True)

@@ -22,7 +22,8 @@ class ModelPackage:
     ----------
     arn, version, status : as the registry gives them.
     container : image, ModelDataUrl and whatever else runs the model.
-    metadata : content key and source of the data.
+    metadata : content key, source of the data, and the address of the approved model that it was held against.
+    evaluation_uri : its evaluation.json, empty when it was registered without one.
     """
 
     arn: str
@@ -30,6 +31,7 @@ class ModelPackage:
     status: str
     container: dict[str, Any]
     metadata: dict[str, str]
+    evaluation_uri: str
 
 
 def packages(settings: Settings, status: Status | None = None) -> list[ModelPackage]:
@@ -57,6 +59,7 @@ def describe(arn: str, settings: Settings) -> ModelPackage:
         status=facts.get("ModelApprovalStatus", ""),
         container=facts["InferenceSpecification"]["Containers"][0],
         metadata=facts.get("CustomerMetadataProperties", {}),
+        evaluation_uri=facts.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", ""),
     )
 
 

@@ -89,6 +89,8 @@ def run_road(root: Path, members: tuple[str, ...] = MEMBERS) -> Road:
     for name in ("model", "backtest"):
         shutil.copytree(base["ensemble"].output(name), inputs["evaluate"] / name)
     shutil.copytree(prepared, inputs["evaluate"] / "panel")
+    (inputs["evaluate"] / "approved").mkdir()
+    (inputs["evaluate"] / "approved" / "approved.json").write_text('{"model_package": null, "evaluation": null}')
     evaluate(base["evaluate"])
     archive = base["ensemble"].output("model") / "model.tar.gz"
     with tarfile.open(archive) as tar:

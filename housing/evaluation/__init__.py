@@ -30,6 +30,7 @@ def evaluate(
     *,
     risk: Backtest | None = None,
     candidate: str = CANDIDATE,
+    source: str = "",
 ) -> Evaluation:
     """Score a backtest on the panel that holds its future.
 
@@ -47,6 +48,8 @@ def evaluate(
         Drawdown probabilities at more origins than the paths have, see `drawdown_backtest`; by default those of `backtest`.
     candidate
         The member that would be promoted.
+    source
+        Name of the data.
 
     Returns
     -------
@@ -76,6 +79,7 @@ def evaluate(
         risk_origins=tuple(str(date) for date in panel.dates[risk.origins]),
         by_origin=_by_origin(panel, scored, cells[candidate]),
         comparisons=compare_members(cells, candidate, block),
+        source=source,
     )
 
 

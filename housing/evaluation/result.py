@@ -115,6 +115,7 @@ class Evaluation:
     block : origins per bootstrap block: as many as overlap in their horizon.
     risk_origins : origins of the drawdown probabilities, which may be more than those of the paths.
     comparisons : member -> the candidate's scaled loss over that member's, on the same cells.
+    source : name of the data, so that models of different data are not compared.
     """
 
     candidate: str
@@ -130,6 +131,7 @@ class Evaluation:
     risk_origins: tuple[str, ...]
     by_origin: tuple[OriginSums, ...]
     comparisons: Mapping[str, Interval]
+    source: str = ""
 
     def member(self, name: str) -> MemberScore:
         return next(score for score in self.members if score.name == name)

@@ -13,6 +13,7 @@ from sagemaker.core.workflow.pipeline_context import PipelineSession, _ModelStep
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.steps import ProcessingStep, TransformStep
 
+from pipelines.approved import METADATA_KEY
 from pipelines.definition.context import Context
 from pipelines.definition.policies import cache, call_retries, job_retries
 from pipelines.definition.processing import KEY_FILE, output
@@ -44,6 +45,7 @@ def register(context: Context, combined: ProcessingStep, evaluated: ProcessingSt
         "CustomerMetadataProperties": {
             "content_key": JsonGet(step_name="Prepare", property_file=KEY_FILE, json_path="content_key"),
             "source_uri": context.parameters.source_uri,
+            METADATA_KEY: context.parameters.approved_uri,
         },
     }
     return raw_model_step("Register", "CreateModelPackage", request, context.session)

@@ -17,6 +17,7 @@ class Parameters:
     """
 
     source_uri: ParameterString
+    approved_uri: ParameterString
     horizon: ParameterInteger
     origins: ParameterInteger
     processing_instance_type: ParameterString
@@ -29,9 +30,10 @@ class Parameters:
 
     @classmethod
     def of(cls, settings: Settings) -> Parameters:
-        """`SourceUri` has no default: data always has an address of its own."""
+        """`SourceUri` and `ApprovedUri` have no default: data, and what a model is held against, always have an address of their own."""
         return cls(
             source_uri=ParameterString("SourceUri"),
+            approved_uri=ParameterString("ApprovedUri"),
             horizon=ParameterInteger("Horizon", settings.horizon_months),
             origins=ParameterInteger("Origins", settings.origins),
             processing_instance_type=ParameterString("ProcessingInstanceType", settings.processing_instance_type),

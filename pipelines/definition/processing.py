@@ -47,11 +47,12 @@ def ensemble(context: Context, prepared: ProcessingStep, trained: Mapping[str, T
 
 
 def evaluate(context: Context, prepared: ProcessingStep, combined: ProcessingStep) -> ProcessingStep:
-    """The backtest, held against the bars -> evaluation.json, which the gate reads, and the report."""
+    """The backtest, held against the bars and the approved model -> evaluation.json, which the gate reads, and the report."""
     inputs = {
         "panel": output(prepared, "prepared"),
         "backtest": output(combined, "backtest"),
         "model": output(combined, "model"),
+        "approved": context.parameters.approved_uri,
     }
     parameters = context.parameters
     bars = {

@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from housing import artifact
 from housing.atomic import write_atomically
 from housing.backtest import Backtest
+from housing.errors import DataError
 from housing.evaluation import drawdown_backtest
 from housing.evaluation import evaluate as score
 from housing.forecaster import Forecaster
@@ -26,21 +28,25 @@ from training.facts import read_source_facts
 from training.jobs.ensemble import ARCHIVE
 from training.log import say
 
+APPROVED = "approved.json"
+
 
 def evaluate(container: Container, argv: Sequence[str] = ()) -> None:
-    """`input/{panel,backtest,model}/` to `output/evaluation/`: evaluation.json, report.html, backtest.csv.gz."""
+    """`input/{panel,backtest,model,approved}/` to `output/evaluation/`: evaluation.json, report.html, backtest.csv.gz."""
     limits = read_limits(argv)
     source = container.input("panel")
     panel, facts = Panel.load(source), read_source_facts(source)
     backtest = Backtest.load(container.input("backtest") / "backtest.npz")
-    evaluation = score(panel, backtest, facts.drawdown, risk=drawdown_backtest(panel, facts.drawdown, backtest))
-    gate = decide(evaluation, limits=limits)
+    risk = drawdown_backtest(panel, facts.drawdown, backtest)
+    evaluation = score(panel, backtest, facts.drawdown, risk=risk, source=facts.name)
+    approved = _approved(container.input("approved"))
+    gate = decide(evaluation, approved["evaluation"], limits)
     output = container.output("evaluation")
-    content = {**evaluation.to_json(), "gate": gate.to_json()}
+    content = {**evaluation.to_json(), "gate": gate.to_json() | {"approved": approved["model_package"]}}
     write_atomically(output / "evaluation.json", json.dumps(content, indent=1) + "\n")
     write_backtest_csv(panel, backtest, output / "backtest.csv.gz")
     forecaster = _load(container.input("model") / ARCHIVE)
-    explanation = forecaster.drawdown.explain(forecaster.panel) if forecaster.drawdown else None
+    explanation = forecaster.explain_panel(forecaster.panel, forecaster.known) if forecaster.drawdown else None
     forecast = forecaster.forecast_known(forecaster.regions)
     write_report(output / "report.html", panel, facts, evaluation, forecast, explanation=explanation)
     say(gate.reason)
@@ -51,6 +57,15 @@ def read_limits(argv: Sequence[str]) -> Limits:
     usual = Limits()
     bars = positive_numbers(argv, max_loss_ratio=usual.loss_ratio, min_coverage80=usual.coverage_low, max_coverage80=usual.coverage_high)
     return replace(usual, loss_ratio=bars["max_loss_ratio"], coverage_low=bars["min_coverage80"], coverage_high=bars["max_coverage80"])
+
+
+def _approved(folder: Path) -> dict[str, Any]:
+    """`model_package` (ARN) and `evaluation` of the approved model, both None when there is none."""
+    try:
+        content = json.loads((folder / APPROVED).read_text())
+        return {"model_package": content["model_package"], "evaluation": content["evaluation"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"input approved: {APPROVED} is absent or malformed ({error}); start the pipeline with `housing run`") from error
 
 
 def _load(archive: Path) -> Forecaster:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,9 +130,21 @@ def test_models_are_compared_on_the_origins_that_they_share() -> None:
     assert gate.passed
 
 
-def test_an_approved_evaluation_without_shared_origins_is_refused() -> None:
-    approved = evaluation().to_json()
-    with pytest.raises(DataError, match="scored at none of the candidate's origins"):
-        decide(replace(evaluation(), by_origin=()), approved)
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"source": "fhfa"}, "another source"),
+        ({"horizon": 6, "frequency": "Q"}, "another frequency and horizon"),
+        ({"by_origin": []}, "no origin"),
+    ],
+)
+def test_models_that_cannot_be_compared_are_not_and_the_reason_says_so(change: dict[str, Any], why: str) -> None:
+    gate = decide(evaluation([0.7] * 12), evaluation([0.6] * 12).to_json() | change)
+    assert (gate.passed, gate.compared_origins) == (True, 0)
+    assert "not compared with the approved model" in gate.reason
+    assert why in gate.reason
+
+
+def test_an_approved_evaluation_that_is_none_is_refused() -> None:
     with pytest.raises(DataError, match="evaluate the approved model again"):
         decide(evaluation(), {"by_origin": [{"origin": "2010-01"}]})
