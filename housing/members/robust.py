@@ -67,7 +67,7 @@ def robust_fit(design: Floats, target: Floats, weight: Floats, penalty: Floats) 
     coefficients: Floats = np.zeros(design.shape[1])
     for _ in range(_ITERATIONS):
         weighted = design * current[:, None]
-        coefficients = np.linalg.solve(design.T @ weighted + np.diag(penalty), weighted.T @ target)
+        coefficients = np.asarray(np.linalg.solve(design.T @ weighted + np.diag(penalty), weighted.T @ target), dtype=np.float64)
         error = np.abs(target - design @ coefficients)
-        current = weight * np.minimum(1.0, np.median(error) / np.maximum(error, 1e-9))
+        current = np.asarray(weight * np.minimum(1.0, np.median(error) / np.maximum(error, 1e-9)), dtype=np.float64)
     return coefficients
