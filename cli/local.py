@@ -18,7 +18,7 @@ IMAGES = Path(__file__).parents[1] / "images.yaml"
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when it answers; else serve in this terminal.")] = False,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="That of the last run, or a free one, when absent.")] = None,
-    images: Annotated[Path, typer.Option(help="Which command stands for which image.")] = IMAGES,
+    images: Annotated[Path, typer.Option(envvar="EMULATOR_IMAGES", help="Which command stands for which image.")] = IMAGES,
 ) -> None:
     """Start the emulator, or find the one that runs."""
     from emulator import lifecycle

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import backtest, local, model, pipeline, results, run, serve
+from cli import backtest, doctor, local, model, pipeline, results, run, serve
 from cli.faults import one_line
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (run, model, results, backtest, serve):
+for commands in (run, model, results, backtest, serve, doctor):
     commands.register(app)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(local.app, name="local")
