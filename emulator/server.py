@@ -73,7 +73,9 @@ def _uvloop() -> asyncio.AbstractEventLoop:
 async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket.socket) -> None:
     aws = Aws(home.objects)
     operations.load()
-    direct = {"sagemaker-runtime": Invocations(context).application, "lambda": Invoker(context).application}
+    invoker = context.part(Invoker)
+    invoker.serve_on(asyncio.get_running_loop())
+    direct = {"sagemaker-runtime": Invocations(context).application, "lambda": invoker.application}
     door = FrontDoor(context, aws.app, direct, lambda: _status(context, run_as))
     config = uvicorn.Config(
         door,

@@ -30,10 +30,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class Invoker:
-    """Invoke as an ASGI application, and for the rest of the emulator: `call` is synchronous, `queue` is an asynchronous invocation."""
+    """Invoke as an ASGI application, and for the rest of the emulator; `context.part(Invoker)` is the one to use."""
 
     def __init__(self, context: Context) -> None:
         self._context, self._workers = context, context.part(Workers)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def application(self, method: str, path: str) -> Application | None:
@@ -86,6 +87,22 @@ class Invoker:
             client_context=base64.b64decode(client_context).decode() if client_context else None,
         )
         return await self._workers.invoke(function, event)
+
+    def serve_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The loop that runs the invocations."""
+        self._loop = loop
+
+    def send(self, name: str, payload: bytes) -> None:
+        """Invoke a function asynchronously, from any thread.
+
+        Raises
+        ------
+        ApiError
+            When there is no such function.
+        """
+        function = function_of(self._context, name)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.queue, function, payload)
 
     def queue(self, function: dict[str, Any], payload: bytes) -> None:
         """Invoke a function later, and again when it fails: three attempts in all, after one and two minutes."""
