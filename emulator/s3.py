@@ -138,7 +138,7 @@ class Objects:
 
 def join(uri: str, *parts: str) -> str:
     """`uri` and `parts` with exactly one slash between."""
-    return "/".join([uri.rstrip("/"), *(part.strip("/") for part in parts)])
+    return "/".join([uri.rstrip("/"), *(part.lstrip("/") for part in parts)])
 
 
 def _object_error(error: ClientError, address: Address) -> ObjectError:

@@ -6,6 +6,7 @@ from typing import Any
 from emulator.context import Context
 from emulator.control.tags import set_tags
 from emulator.errors import in_use, invalid
+from emulator.jobs.artifacts import model_uri
 from emulator.jobs.failure import RESTARTED
 from emulator.jobs.manager import Jobs
 from emulator.jobs.secondary import end, enter
@@ -32,6 +33,7 @@ def create_training_job(request: dict[str, Any], context: Context) -> dict[str, 
         "TrainingJobArn": arn,
         "TrainingJobStatus": "InProgress",
         "CreationTime": now,
+        "ModelArtifacts": {"S3ModelArtifacts": model_uri(name, request["OutputDataConfig"])},
         "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
         "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
         "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),

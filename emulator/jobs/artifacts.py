@@ -3,38 +3,43 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from emulator.archives import pack
 from emulator.jobs.layout import Layout
 from emulator.s3 import Objects, join
 
 
+def model_uri(job: str, config: dict[str, Any]) -> str:
+    """Where a job's model goes: `model.tar.gz`, or the prefix `model/` of a job that wants no archive."""
+    return join(config["S3OutputPath"], job, "output", "model/" if config.get("CompressionType") == "NONE" else "model.tar.gz")
+
+
 class Artifacts:
-    """Uploads the folders of a job below `uri`."""
+    """Uploads the folders of a job as its OutputDataConfig says."""
 
-    def __init__(self, objects: Objects, layouts: Sequence[Layout], uri: str, compressed: bool) -> None:
-        self._objects, self._layouts, self._uri, self._compressed = objects, layouts, uri, compressed
+    def __init__(self, objects: Objects, layouts: Sequence[Layout], job: str, config: dict[str, Any]) -> None:
+        self._objects, self._layouts = objects, layouts
+        self._model, self._output = model_uri(job, config), join(config["S3OutputPath"], job, "output/output.tar.gz")
 
-    def upload_model(self) -> str:
-        """`output/model.tar.gz`, or the prefix `output/model/` of a job that wants no archive; returns its URI."""
+    def upload_model(self) -> None:
+        """The model folder, as one archive or as it is."""
         folder = self._merged("model")
-        if not self._compressed:
-            uri = join(self._uri, "output/model") + "/"
-            self._objects.upload_folder(folder, uri)
-            return uri
-        return self._upload_archive(folder, "model.tar.gz")
+        if self._model.endswith("/"):
+            self._objects.upload_folder(folder, self._model)
+        else:
+            self._upload_archive(folder, self._model)
 
     def upload_output(self) -> None:
         """`output/output.tar.gz`, where the job wrote to its output folder."""
         folder = self._merged("output/data")
         if any(folder.iterdir()):
-            self._upload_archive(folder, "output.tar.gz")
+            self._upload_archive(folder, self._output)
 
-    def _upload_archive(self, folder: Path, name: str) -> str:
-        archive, uri = self._layouts[0].home / name, join(self._uri, "output", name)
+    def _upload_archive(self, folder: Path, uri: str) -> None:
+        archive = self._layouts[0].home / uri.rpartition("/")[2]
         pack(folder, archive)
         self._objects.upload(archive, uri)
-        return uri
 
     def _merged(self, path: str) -> Path:
         """The folder of the first host, with what only other hosts wrote added to it."""

@@ -19,7 +19,7 @@ from emulator.jobs.metrics import final_metrics
 from emulator.jobs.secondary import end, enter
 from emulator.logs import SHIP_SECONDS, LogStream, log_file
 from emulator.processes import Command
-from emulator.s3 import Objects, join
+from emulator.s3 import Objects
 
 KIND = "training-job"
 LOG_GROUP = "TrainingJobs"
@@ -123,19 +123,17 @@ class _Training:
 
     def _finish(self, outcome: Outcome) -> None:
         """Upload the artifacts and close the record."""
-        config = self.record["OutputDataConfig"]
-        uri = join(config["S3OutputPath"], self.job.name)
-        artifacts = Artifacts(self.objects, list(self.layouts.values()), uri, config.get("CompressionType") != "NONE")
+        artifacts = Artifacts(self.objects, list(self.layouts.values()), self.job.name, self.record["OutputDataConfig"])
         if outcome.status and not outcome.cut_short:
             artifacts.upload_output()
             raise algorithm_error(self.layouts[outcome.host].message("output/failure"), outcome.status, self._log(outcome.host))
         self.job.update(lambda record: enter(record, "Uploading"))
-        model = artifacts.upload_model()
+        artifacts.upload_model()
         artifacts.upload_output()
         definitions = self.record["AlgorithmSpecification"].get("MetricDefinitions", [])
         metrics = final_metrics(definitions, map(self._log, self.cluster.hosts))
         final = "Stopped" if outcome.stopped else "MaxRuntimeExceeded" if outcome.timed_out else "Completed"
-        self.close(final, {"ModelArtifacts": {"S3ModelArtifacts": model}, "FinalMetricDataList": metrics})
+        self.close(final, {"FinalMetricDataList": metrics})
 
     def close(self, final: str, fields: dict[str, Any], message: str = "") -> None:
         """Write the job's end: its last secondary status, and durations in whole seconds, rounded up.

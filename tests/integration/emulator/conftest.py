@@ -27,6 +27,7 @@ class Workshop:
     def __init__(self, emulator: Any) -> None:
         self.emulator, self.home = emulator, emulator.home
         self.sagemaker = emulator.client("sagemaker")
+        self.sagemaker.meta.events.register("after-call.sagemaker.*", _check_answer)
         self.s3 = emulator.client("s3")
 
     def put(self, key: str, content: str | bytes) -> str:
@@ -131,6 +132,24 @@ class Workshop:
     def steps(self, arn: str) -> dict[str, dict[str, Any]]:
         pages = self.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
         return {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
+
+
+def _check_answer(model: Any, parsed: dict[str, Any], **_: Any) -> None:
+    """Every answer has the members that its shape requires: SDKs with typed answers rely on them."""
+    if "Error" not in parsed and model.output_shape is not None:
+        missing = list(_missing(parsed, model.output_shape, model.name))
+        assert not missing, missing
+
+
+def _missing(value: Any, shape: Any, path: str) -> Iterator[str]:
+    if shape.type_name == "structure":
+        yield from (f"{path}.{name}" for name in shape.required_members if name not in value)
+        for name, member in shape.members.items():
+            if name in value:
+                yield from _missing(value[name], member, f"{path}.{name}")
+    elif shape.type_name == "list":
+        for item in value:
+            yield from _missing(item, shape.member, path)
 
 
 def until(describe: Any, status: str) -> dict[str, Any]:

@@ -85,6 +85,7 @@ class Storm:
         """The emulator is killed and started again: what ran has failed, and nothing of it is left."""
         before = set(self.running())
         os.kill(lifecycle.status(self.home)["pid"], signal.SIGKILL)
+        self.shop.until(lambda: not lifecycle.status(self.home)["running"])
         self.shop.until(lambda: not self.shop.processes("TRAINING_JOB_NAME=chaos-"))
         self.up()
         self.restarts += 1

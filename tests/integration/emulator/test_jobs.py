@@ -73,6 +73,23 @@ def test_a_training_job_reports_times_metrics_and_transitions(workshop):
     assert _archive(workshop.read("trained/reports/output/output.tar.gz")) == {"notes.txt": b"done\n"}
 
 
+def test_a_model_may_be_left_without_an_archive(workshop):
+    described = workshop.train("plain", OutputDataConfig={"S3OutputPath": "s3://workshop/trained/", "CompressionType": "NONE"})
+    assert described["ModelArtifacts"]["S3ModelArtifacts"] == "s3://workshop/trained/plain/output/model/"
+    assert "trained/plain/output/model/environment" in workshop.keys("trained/plain/output/model/")
+
+
+def test_continuous_outputs_and_checkpoints_appear_while_the_job_runs(workshop):
+    continuous = _output("live", "s3://workshop/live", "/opt/ml/processing/out")
+    continuous["S3Output"]["S3UploadMode"] = "Continuous"
+    script = "echo 1 > processing/out/first; while ! test -f processing/out/stop; do sleep 0.1; done"
+    request = workshop.processing("live", script, ProcessingOutputConfig={"Outputs": [continuous]})
+    workshop.sagemaker.create_processing_job(**request)
+    workshop.until(lambda: workshop.keys("live/") == ["live/first"])
+    assert workshop.sagemaker.describe_processing_job(ProcessingJobName="live")["ProcessingJobStatus"] == "InProgress"
+    workshop.sagemaker.stop_processing_job(ProcessingJobName="live")
+
+
 def test_a_failed_training_says_why(workshop):
     described = workshop.train("fails", {"ACTION": "fail"})
     assert described["TrainingJobStatus"] == "Failed"
