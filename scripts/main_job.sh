@@ -12,4 +12,4 @@ housing run --panel texas
 housing approve
 housing deploy
 housing predict --region Austin
-housing results --out out
+housing results --out "${HOUSING_OUT:-out}"
