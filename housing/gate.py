@@ -14,7 +14,7 @@ import numpy as np
 
 from housing.errors import DataError
 from housing.evaluation import Evaluation, OriginSums, plain
-from housing.metrics import Interval, bootstrap_ratio
+from housing.metrics import Interval, ReliabilityBin, bootstrap_ratio
 
 NOMINAL_COVERAGE = 0.8
 
@@ -30,7 +30,7 @@ class Limits:
     loss_ratio : candidate's scaled quantile loss over that of the best baseline, at most; above it the candidate must be
         indistinguishable from the baseline and better calibrated.
     coverage_low, coverage_high : share of actual prices inside the 80% interval.
-    calibration_error : of the drawdown probabilities, at most.
+    calibration_error : of the drawdown probabilities beyond what chance explains, at most.
     """
 
     loss_ratio: float = 1.0
@@ -114,17 +114,28 @@ def _drawdown_bars(evaluation: Evaluation, limits: Limits) -> list[Bar]:
         return []
     skill, upper = score.skill.value, score.skill.high if np.isfinite(score.skill.high) else score.skill.value
     distinguishably_worse = upper < 0
-    error = score.overall.calibration_error
+    error, chance = score.overall.calibration_error, calibration_noise(score.bins, evaluation.risk_block)
     return [
         Bar("brier_skill", skill, 0.0, not distinguishably_worse, f"drawdown skill {skill:.3f} against climatology (upper {upper:.3f})"),
         Bar(
             "calibration_error",
             error,
             limits.calibration_error,
-            error <= limits.calibration_error,
-            f"drawdown calibration error {error:.3f}, limit {limits.calibration_error:g}",
+            error - chance <= limits.calibration_error,
+            f"drawdown calibration error {error:.3f} ({chance:.3f} by chance), limit {limits.calibration_error:g}",
         ),
     ]
+
+
+def calibration_noise(bins: Sequence[ReliabilityBin], block: int) -> float:
+    """The calibration error that honest probabilities are expected to show: mean |frequency - probability| of binomial bins.
+
+    `block` neighbouring origins share their outcomes and count as one. A bin is taken as normal: mean |x| = sqrt(2 / pi) deviations.
+    """
+    total = sum(part.count for part in bins)
+    variances = [part.mean_probability * (1 - part.mean_probability) * block / part.count for part in bins]
+    shares = [part.count / total for part in bins]
+    return float(np.sqrt(2 / np.pi) * sum(share * np.sqrt(variance) for share, variance in zip(shares, variances, strict=True)))
 
 
 def _approved_bar(evaluation: Evaluation, pairs: Pairs) -> Bar:

@@ -65,6 +65,7 @@ def evaluate(
     block = overlap(scored.origins, scored.horizon)
     cells = shared_cells(panel, scored)
     risk = scored if risk is None else risk
+    risk_block = overlap(risk.origins, definition.horizon)
     return Evaluation(
         candidate=candidate,
         baseline=baseline,
@@ -75,11 +76,12 @@ def evaluate(
         block=block,
         members=score_members(panel, scored, cells, baseline, block),
         definition=definition,
-        methods=score_methods(panel, risk, definition, candidate, overlap(risk.origins, definition.horizon)),
+        methods=score_methods(panel, risk, definition, candidate, risk_block),
         risk_origins=tuple(str(date) for date in panel.dates[risk.origins]),
         by_origin=_by_origin(panel, scored, cells[candidate]),
         comparisons=compare_members(cells, candidate, block),
         source=source,
+        risk_block=risk_block,
     )
 
 

@@ -116,6 +116,7 @@ class Evaluation:
     risk_origins : origins of the drawdown probabilities, which may be more than those of the paths.
     comparisons : member -> the candidate's scaled loss over that member's, on the same cells.
     source : name of the data, so that models of different data are not compared.
+    risk_block : `block` of the drawdown probabilities.
     """
 
     candidate: str
@@ -132,6 +133,7 @@ class Evaluation:
     by_origin: tuple[OriginSums, ...]
     comparisons: Mapping[str, Interval]
     source: str = ""
+    risk_block: int = 1
 
     def member(self, name: str) -> MemberScore:
         return next(score for score in self.members if score.name == name)

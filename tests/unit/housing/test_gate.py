@@ -13,9 +13,9 @@ import pytest
 from housing.errors import DataError
 from housing.evaluation import Evaluation, MemberScore, MethodScore, OnsetScore, OriginSums, PathScore
 from housing.evaluation.result import AlarmScore
-from housing.gate import Limits, decide
+from housing.gate import Limits, calibration_noise, decide
 from housing.labels import DrawdownDefinition
-from housing.metrics import Interval
+from housing.metrics import Interval, ReliabilityBin
 
 
 def member(name: str, loss: float, coverage: float = 0.8) -> MemberScore:
@@ -69,7 +69,7 @@ def test_a_better_candidate_passes_with_flat_numbers() -> None:
         (evaluation(coverage=0.6), "coverage80", "covers 60.0%, limits 70%..90%"),
         (evaluation(coverage=0.97), "coverage80", "covers 97.0%"),
         (evaluation(methods=(method((-0.3, -0.5, -0.1)),)), "brier_skill", "drawdown skill -0.300"),
-        (evaluation(methods=(method(error=0.4),)), "calibration_error", "calibration error 0.400, limit 0.15"),
+        (evaluation(methods=(method(error=0.4),)), "calibration_error", r"calibration error 0.400 \(0.000 by chance\), limit 0.15"),
     ],
 )
 def test_a_miss_names_its_bar(candidate: Evaluation, code: str, words: str) -> None:
@@ -92,6 +92,21 @@ def test_a_tie_with_the_best_baseline_needs_better_calibration() -> None:
 
 def test_skill_that_may_be_noise_below_zero_is_no_miss() -> None:
     assert decide(evaluation(methods=(method((-0.05, -0.2, 0.1)),))).passed
+
+
+def test_calibration_noise_is_what_honest_probabilities_show() -> None:
+    rng = np.random.default_rng(0)
+    bins = [ReliabilityBin(k / 10, (k + 1) / 10, 20, k / 10 + 0.05, 0.0) for k in range(10)]
+    expected = np.mean([np.abs(rng.binomial(20, part.mean_probability, 4000) / 20 - part.mean_probability).mean() for part in bins])
+    assert calibration_noise(bins, 1) == pytest.approx(expected, rel=0.05)
+    assert calibration_noise(bins, 4) == pytest.approx(2 * calibration_noise(bins, 1))
+
+
+def test_a_calibration_error_that_few_rows_explain_is_no_miss() -> None:
+    few = replace(method(error=0.2), bins=(ReliabilityBin(0.4, 0.5, 20, 0.45, 0.25),))
+    many = replace(method(error=0.2), bins=(ReliabilityBin(0.4, 0.5, 2000, 0.45, 0.25),))
+    assert decide(evaluation(methods=(few,))).passed
+    assert decide(evaluation(methods=(many,))).code == "calibration_error"
 
 
 def test_without_probabilities_there_is_no_drawdown_bar() -> None:
