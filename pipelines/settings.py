@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     # What is trained: one Train step per name, each with the members that it fits
     train_steps: dict[str, tuple[str, ...]] = {
         "baselines": ("naive", "drift", "momentum"),
+        "linear": ("linear",),
         "xgboost": ("xgboost",),
         "catboost": ("catboost",),
     }
@@ -74,10 +75,12 @@ class Settings(BaseSettings):
     origins: PositiveInt = 8
     seed: NonNegativeInt = 7
 
-    # How good it must be to be registered: quantile loss as a share of the best baseline's, share of prices in the 80% interval
+    # How good it must be to be registered: quantile loss as a share of the best baseline's, share of prices in the 80% interval,
+    # calibration error of the drawdown probabilities
     max_loss_ratio: PositiveFloat = 1.0
     min_coverage80: PositiveFloat = 0.70
     max_coverage80: PositiveFloat = 0.90
+    max_calibration_error: PositiveFloat = 0.15
 
     @property
     def prefix(self) -> str:

@@ -27,6 +27,7 @@ class Parameters:
     max_loss_ratio: ParameterFloat
     min_coverage80: ParameterFloat
     max_coverage80: ParameterFloat
+    max_calibration_error: ParameterFloat
 
     @classmethod
     def of(cls, settings: Settings) -> Parameters:
@@ -43,6 +44,7 @@ class Parameters:
             max_loss_ratio=ParameterFloat("MaxLossRatio", settings.max_loss_ratio),
             min_coverage80=ParameterFloat("MinCoverage80", settings.min_coverage80),
             max_coverage80=ParameterFloat("MaxCoverage80", settings.max_coverage80),
+            max_calibration_error=ParameterFloat("MaxCalibrationError", settings.max_calibration_error),
         )
 
     def all(self) -> list[Parameter]:

@@ -59,6 +59,7 @@ def evaluate(context: Context, prepared: ProcessingStep, combined: ProcessingSte
         "--max-loss-ratio": parameters.max_loss_ratio,
         "--min-coverage80": parameters.min_coverage80,
         "--max-coverage80": parameters.max_coverage80,
+        "--max-calibration-error": parameters.max_calibration_error,
     }
     arguments = [word for name, bar in bars.items() for word in (name, bar.to_string())]
     return _step(context, "Evaluate", inputs=inputs, outputs=["evaluation"], arguments=arguments, property_files=[EVALUATION_FILE])

@@ -6,7 +6,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +52,19 @@ def evaluate(container: Container, argv: Sequence[str] = ()) -> None:
 
 
 def read_limits(argv: Sequence[str]) -> Limits:
-    """The gate's bars from `--max-loss-ratio R --min-coverage80 C --max-coverage80 C`; SettingsError names a bad one."""
+    """The gate's bars, each with its usual value where it is not given; SettingsError names the argument.
+
+    `--max-loss-ratio R --min-coverage80 C --max-coverage80 C --max-calibration-error E`
+    """
     usual = Limits()
-    bars = positive_numbers(argv, max_loss_ratio=usual.loss_ratio, min_coverage80=usual.coverage_low, max_coverage80=usual.coverage_high)
-    return replace(usual, loss_ratio=bars["max_loss_ratio"], coverage_low=bars["min_coverage80"], coverage_high=bars["max_coverage80"])
+    bars = positive_numbers(
+        argv,
+        max_loss_ratio=usual.loss_ratio,
+        min_coverage80=usual.coverage_low,
+        max_coverage80=usual.coverage_high,
+        max_calibration_error=usual.calibration_error,
+    )
+    return Limits(bars["max_loss_ratio"], bars["min_coverage80"], bars["max_coverage80"], bars["max_calibration_error"])
 
 
 def _approved(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from housing.gate import Limits
-from housing.members import MEMBERS
+from housing.study import DEFAULT_MEMBERS
 from pipelines.definition import metrics
 from pipelines.settings import Settings
 from pipelines.validate import walk
@@ -30,6 +30,7 @@ def test_the_road_has_the_steps_of_the_architecture_in_order(definition: dict[st
         "Ingest",
         "Prepare",
         "Train-baselines",
+        "Train-linear",
         "Train-xgboost",
         "Train-catboost",
         "Ensemble",
@@ -44,7 +45,7 @@ def test_the_road_has_the_steps_of_the_architecture_in_order(definition: dict[st
 
 def test_every_job_is_cached_and_retried(definition: dict[str, Any]) -> None:
     jobs = [step for step in walk(definition["Steps"]) if step["Type"] in ("Processing", "Training", "Transform")]
-    assert len(jobs) == 8
+    assert len(jobs) == 9
     for job in jobs:
         assert job["CacheConfig"] == {"Enabled": True, "ExpireAfter": "P30D"}, job["Name"]
         retried = {fault for policy in job["RetryPolicies"] for fault in policy["ExceptionType"]}
@@ -103,7 +104,7 @@ def test_the_package_and_the_batch_forecast_hold_the_same_model(definition: dict
 
 def test_the_bars_reach_the_step_that_judges_and_its_words_the_failure(definition: dict[str, Any]) -> None:
     arguments = json.dumps(step(definition, "Evaluate")["Arguments"]["AppSpecification"]["ContainerArguments"])
-    for bar in ("MaxLossRatio", "MinCoverage80", "MaxCoverage80"):
+    for bar in ("MaxLossRatio", "MinCoverage80", "MaxCoverage80", "MaxCalibrationError"):
         assert f"Parameters.{bar}" in arguments
     (condition,) = step(definition, "QualityGate")["Arguments"]["Conditions"]
     assert (condition["Type"], condition["RightValue"]) == ("Equals", 1)
@@ -113,12 +114,15 @@ def test_the_bars_reach_the_step_that_judges_and_its_words_the_failure(definitio
 
 def test_the_bars_are_those_of_the_domain_unless_chosen() -> None:
     settings, limits = Settings(), Limits()
-    bars = (settings.max_loss_ratio, settings.min_coverage80, settings.max_coverage80)
-    assert bars == (limits.loss_ratio, limits.coverage_low, limits.coverage_high)
+    coverage = (settings.min_coverage80, settings.max_coverage80)
+    assert settings.max_loss_ratio == limits.loss_ratio
+    assert coverage == (limits.coverage_low, limits.coverage_high)
+    assert settings.max_calibration_error == limits.calibration_error
 
 
-def test_every_member_of_a_train_step_exists() -> None:
-    assert {member for members in Settings().train_steps.values() for member in members} <= set(MEMBERS)
+def test_the_pipeline_trains_the_members_that_a_backtest_runs() -> None:
+    trained_members = [member for members in Settings().train_steps.values() for member in members]
+    assert sorted(trained_members) == sorted(DEFAULT_MEMBERS)
 
 
 @pytest.mark.parametrize("value", ["0.71", "12", "1e-05", "-0.5", ".5"])

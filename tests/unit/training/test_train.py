@@ -62,8 +62,8 @@ def test_an_argument_without_meaning_is_refused_in_one_line(argv: list[str]) -> 
 
 
 def test_the_bars_of_the_gate_are_read_from_the_arguments() -> None:
-    limits = read_limits(["--max-loss-ratio", "0.7", "--min-coverage80", "0.75"])
-    assert (limits.loss_ratio, limits.coverage_low, limits.coverage_high) == (0.7, 0.75, Limits().coverage_high)
+    limits = read_limits(["--max-loss-ratio", "0.7", "--min-coverage80", "0.75", "--max-calibration-error", "0.2"])
+    assert limits == Limits(loss_ratio=0.7, coverage_low=0.75, calibration_error=0.2)
 
 
 @pytest.mark.parametrize("argv", [["--max-loss-ratio", "0"], ["--min-coverage80", "nan"], ["--max-loss", "1"], ["--max-coverage80", "x"]])
