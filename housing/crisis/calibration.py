@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -39,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The outlook's curve over `distance`, the depth's over `room_left`."""
+    """The outlook's curve over its distance, the depth's over `room_left`."""
 
     outlook: Line
     depth: Line
@@ -52,10 +53,18 @@ class Calibration:
         return cls(Line(**facts["outlook"]), Line(**facts["depth"]))
 
 
-def distance(signals: Signals, steps: tuple[Step, ...], threshold: float) -> Floats:
-    """Room above the threshold at the tightest step, in scales of the outlook's error: (N, T')."""
-    room = np.log1p(signals.depth) - np.log1p(-threshold)
-    nearest: Floats = np.minimum.reduce([(room + step.mean(signals)) / step.deviation(signals) for step in steps])
+def distances(signals: Signals, steps: tuple[Step, ...], thresholds: Sequence[float]) -> list[Floats]:
+    """Room above each threshold at the tightest step, in scales of the outlook's error: (N, T') each.
+
+    The room is what would be left if the level stood still, so an old peak that leaves the trailing window frees a region.
+    """
+    nearest: list[Floats] = [np.full(signals.depth.shape, np.inf) for _ in thresholds]
+    for step in steps:
+        ahead, deviation = (
+            np.where(np.isfinite(signals.depth), signals.standing(step.ahead), np.nan) + step.mean(signals),
+            step.deviation(signals),
+        )
+        nearest = [np.minimum(far, (ahead - np.log1p(-x)) / deviation) for far, x in zip(nearest, thresholds, strict=True)]
     return nearest
 
 
@@ -67,16 +76,15 @@ def room_left(signals: Signals, threshold: float) -> Floats:
 
 def calibrate(panel: Panel, definition: DrawdownDefinition, signals: Signals, steps: tuple[Step, ...]) -> Calibration:
     """Both curves from the matured labels; overlapping windows count as one observation."""
+    thresholds = [min(factor * definition.threshold, DEEPEST) for factor in NEIGHBOURS]
     rows = []
-    for factor in NEIGHBOURS:
-        threshold = min(factor * definition.threshold, DEEPEST)
-        label = onset_labels(panel, definition.at(threshold))
-        far, room = distance(signals, steps, threshold), room_left(signals, threshold)
+    for threshold, far in zip(thresholds, distances(signals, steps, thresholds), strict=True):
+        label, room = onset_labels(panel, definition.at(threshold)), room_left(signals, threshold)
         usable = np.isfinite(label) & np.isfinite(far)
         rows.append(np.column_stack([label[usable], far[usable], room[usable]]))
-    label, far, room = np.concatenate(rows).T
-    weight = np.full(len(label), 1 / (definition.horizon * len(NEIGHBOURS)))
-    return Calibration(_line(far, label, weight, OUTLOOK_PRIOR, OUTLOOK_PENALTY), _line(room, label, weight, DEPTH_PRIOR, DEPTH_PENALTY))
+    y, far, room = np.concatenate(rows).T
+    weight = np.full(len(y), 1 / (definition.horizon * len(NEIGHBOURS)))
+    return Calibration(_line(far, y, weight, OUTLOOK_PRIOR, OUTLOOK_PENALTY), _line(room, y, weight, DEPTH_PRIOR, DEPTH_PENALTY))
 
 
 def _line(x: Floats, y: Floats, weight: Floats, prior: tuple[float, float], penalty: tuple[float, float]) -> Line:

@@ -34,19 +34,20 @@ def explain_rows(
     None for rows whose log-odds are unknown.
     """
     full, usual = -np.log1p(-threshold), signals.market.noise[-1] ** NOISE_POWER
-    room, left = np.log1p(signals.depth[:, -1]) + full, room_left(signals, threshold)[:, -1]
+    left = room_left(signals, threshold)[:, -1]
+    standing = np.array([signals.standing(step.ahead)[:, -1] for step in steps])
     scales = np.array([step.deviation(signals)[:, -1] for step in steps])
-    far = (room + np.array([step.mean(signals)[:, -1] for step in steps])) / scales
+    far = (standing + full + np.array([step.mean(signals)[:, -1] for step in steps])) / scales
     parts = [step.parts(signals)[:, -1] for step in steps]
     reasons: list[Reasons | None] = []
-    for row in range(len(room)):
+    for row in range(len(left)):
         if not np.isfinite(far[:, row]).all():
             reasons.append(None)
             continue
         tightest = int(np.argmin(far[:, row]))
         step, scale, share = steps[tightest], scales[tightest, row], Shares.of(bool(np.isfinite(implied[row])))
         slope = share.outlook * calibration.outlook.slope
-        contributions = {"depth": slope * (full - room[row]) / scale + share.depth * calibration.depth.slope * (1 - left[row])}
+        contributions = {"depth": -slope * standing[tightest, row] / scale + share.depth * calibration.depth.slope * (1 - left[row])}
         for name, part in zip(step.names, parts[tightest][row], strict=True):
             group = _group(name)
             contributions[group] = contributions.get(group, 0.0) - slope * part / scale

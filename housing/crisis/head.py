@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from housing.backtest import Backtest
-from housing.crisis.calibration import Calibration, calibrate, distance, room_left
+from housing.crisis.calibration import Calibration, calibrate, distances, room_left
 from housing.crisis.dependence import DEFAULT_MEMORY, combined_paths, estimate_memory
 from housing.crisis.explanation import explain_rows
 from housing.crisis.logistic import log_odds, sigmoid
@@ -85,7 +85,7 @@ class DrawdownHead:
         """
         state, signals = self._newest(panel)
         definition = state.definition if threshold is None else state.definition.at(threshold)
-        outlook = state.calibration.outlook.odds(distance(signals, state.steps, definition.threshold)[:, -1])
+        outlook = state.calibration.outlook.odds(distances(signals, state.steps, [definition.threshold])[0][:, -1])
         depth = state.calibration.depth.odds(room_left(signals, definition.threshold)[:, -1])
         odds = mix(outlook, depth, self._implied(panel, log_quantiles, definition))
         at_risk = signals.depth[:, -1] > -definition.threshold

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from housing.crisis.market import Market
-from housing.labels import DrawdownDefinition, carry_forward, drawdown_depth, drawdown_level, trailing_mean
+from housing.labels import DrawdownDefinition, carry_forward, drawdown_depth, drawdown_level, trailing_mean, trailing_peak
 from housing.panel import Floats, Panel
 
 NOISE_HALFLIFE_YEARS = 0.5
@@ -34,6 +34,7 @@ class Signals:
     columns : name -> (N, T) predictors that do not depend on the step ahead; NaN is unknown.
     noise : (N, T) scale of the unpredictable part of a quarter's growth.
     season : periods per year.
+    peak_window : periods of the trailing peak.
     market : the cross-section's course, from which the `market` columns and the noise are made.
     """
 
@@ -42,12 +43,18 @@ class Signals:
     columns: dict[str, Floats]
     noise: Floats
     season: int
+    peak_window: int
     market: Market
 
     def last_year(self, step: int) -> Floats:
         """Log growth over the same `step` periods a year (or more, past one year) earlier: the season's part. (N, T)."""
         years = -(-step // self.season) * self.season
         return lagged(self.level, years - step) - lagged(self.level, years)
+
+    def standing(self, step: int) -> Floats:
+        """Log depth `step` periods ahead if the level stood still: peaks that leave the window by then no longer count. (N, T')."""
+        peak = trailing_peak(self.level, self.peak_window - step) if step < self.peak_window else self.level
+        return (self.level - peak)[:, -self.depth.shape[1] :]
 
     def future(self, step: int) -> Floats:
         """Log growth over the next `step` periods, NaN where not observed: (N, T)."""
@@ -56,7 +63,7 @@ class Signals:
         return ahead - self.level
 
     def newest(self) -> Signals:
-        """The last column, for a prediction: every array (N, 1), but the level, which `last_year` needs whole."""
+        """The last column, for a prediction: every array (N, 1), but the level, which looks back."""
         columns = {name: values[:, -1:] for name, values in self.columns.items()}
         return replace(self, depth=self.depth[:, -1:], columns=columns, noise=self.noise[:, -1:])
 
@@ -83,7 +90,7 @@ def build_signals(panel: Panel, definition: DrawdownDefinition, market: Market |
     }
     columns |= {f"covariate.{name}": _covariate(values, panel.lags.get(name, 0), season) for name, values in panel.covariates.items()}
     noise = np.maximum(course.noise * (own_noise / course.noise) ** OWN_NOISE_SHARE, _SMALLEST_NOISE)
-    return Signals(level, drawdown_depth(panel, everywhere), columns, noise, season, course)
+    return Signals(level, drawdown_depth(panel, everywhere), columns, noise, season, definition.peak_window, course)
 
 
 def with_deflator_to_date(panel: Panel, definition: DrawdownDefinition) -> Panel:
