@@ -31,8 +31,8 @@ class FrontDoor:
     direct
         Applications for the paths of a service that don't go through `protocol.answer`: a function from the request's path and method
         to an application or None, by service.
-    status
-        What `/health` and the page at `/` show.
+    pages
+        What unsigned requests see, by path.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class FrontDoor:
         context: Context,
         others: Application,
         direct: Mapping[str, Callable[[str, str], Application | None]],
-        status: Callable[[], dict[str, Any]],
+        pages: Mapping[str, Callable[[], dict[str, Any]]],
     ) -> None:
-        self._context, self._others, self._direct, self._status = context, others, direct, status
+        self._context, self._others, self._direct, self._pages = context, others, direct, pages
         self._ours = {service for service, _ in operations.registered()} | set(direct)
         self._threads = ThreadPoolExecutor(_THREADS, "api")
 
@@ -58,8 +58,8 @@ class FrontDoor:
         signed = signed_service(scope["headers"], scope["query_string"])
         path = scope["path"]
         if signed is None:
-            if path in ("/", "/health") and scope["method"] in ("GET", "HEAD"):
-                await self._show_status(path, send)
+            if path in self._pages and scope["method"] in ("GET", "HEAD"):
+                await self._show(self._pages[path], send)
                 return
             service = "s3"
         else:
@@ -84,10 +84,9 @@ class FrontDoor:
         response = await loop.run_in_executor(self._threads, protocol.answer, *arguments)
         await respond(send, response.status, encoded(response.headers), response.body)
 
-    async def _show_status(self, path: str, send: Send) -> None:
-        status = await asyncio.get_running_loop().run_in_executor(self._threads, self._status)
-        indent = None if path == "/health" else 2
-        await respond(send, 200, [(b"content-type", b"application/json")], json.dumps(status, indent=indent).encode() + b"\n")
+    async def _show(self, page: Callable[[], dict[str, Any]], send: Send) -> None:
+        content = await asyncio.get_running_loop().run_in_executor(self._threads, page)
+        await respond(send, 200, [(b"content-type", b"application/json")], json.dumps(content, indent=2).encode() + b"\n")
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -162,7 +162,7 @@ def status(home: Path | str | None = None) -> dict[str, Any]:
     """What the emulator of a folder says of itself; `{"running": False}` with the folder when there is none."""
     place = Home.at(home)
     run = place.last_run() if place.is_locked() else None
-    answer = _health(run, place) if run is not None else None
+    answer = _health(run, place, "/") if run is not None else None
     return {"running": answer is not None, "home": str(place.folder), **(answer or {})}
 
 
@@ -192,11 +192,11 @@ def _running(place: Home) -> LastRun:
     return run
 
 
-def _health(run: LastRun, place: Home) -> dict[str, Any] | None:
+def _health(run: LastRun, place: Home, page: str = "/health") -> dict[str, Any] | None:
     """The status page, or None while nothing, or another process than this run's, answers at the port."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{run.url}/health", timeout=10) as response:
+        with opener.open(run.url + page, timeout=10) as response:
             answer: dict[str, Any] = json.loads(response.read())
     except (OSError, ValueError):
         return None

@@ -28,6 +28,13 @@ from emulator.store import Store
 
 _KEEP_ALIVE_SECONDS = 75
 _DRAIN_SECONDS = 5
+_RUNNING = ("InProgress", "Executing", "Stopping")
+_JOBS = (
+    ("pipeline-execution", "PipelineExecutionArn", "PipelineExecutionStatus"),
+    ("processing-job", "ProcessingJobName", "ProcessingJobStatus"),
+    ("training-job", "TrainingJobName", "TrainingJobStatus"),
+    ("transform-job", "TransformJobName", "TransformJobStatus"),
+)
 _LOG = logging.getLogger(__name__)
 
 
@@ -76,7 +83,7 @@ async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket
     invoker = context.part(Invoker)
     invoker.serve_on(asyncio.get_running_loop())
     direct = {"sagemaker-runtime": Invocations(context).application, "lambda": invoker.application}
-    door = FrontDoor(context, aws.app, direct, lambda: _status(context, run_as))
+    door = FrontDoor(context, aws.app, direct, {"/health": lambda: _health(context, run_as), "/": lambda: _status(context, run_as)})
     config = uvicorn.Config(
         door,
         http="httptools",
@@ -99,12 +106,24 @@ async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket
         aws.close()
 
 
-def _status(context: Context, run_as: LastRun) -> dict[str, Any]:
+def _health(context: Context, run_as: LastRun) -> dict[str, Any]:
     return {
         "home": str(context.home),
         "pid": run_as.pid,
         "url": run_as.url,
         "region": run_as.region,
         "up_seconds": round(time.time() - run_as.started, 1),
-        "operations": len(operations.registered()),
+    }
+
+
+def _status(context: Context, run_as: LastRun) -> dict[str, Any]:
+    store = context.store
+    return {
+        **_health(context, run_as),
+        "endpoints": {record["EndpointName"]: record["EndpointStatus"] for record in store.list("endpoint")},
+        "functions": [record["FunctionName"] for record in store.list("function")],
+        "running": {
+            kind: [record[name] for record in store.list(kind, where=lambda record: record[status] in _RUNNING)]  # noqa: B023 - used at once
+            for kind, name, status in _JOBS
+        },
     }

@@ -10,7 +10,6 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from emulator.archives import ArchiveError
@@ -19,7 +18,7 @@ from emulator.context import Context
 from emulator.control.models import containers_of
 from emulator.endpoints.connection import Pool
 from emulator.errors import ApiError, EmulatorError
-from emulator.logs import log_file
+from emulator.logs import LogStream, log_file
 from emulator.s3 import ObjectError
 
 DEFAULT_STARTUP_SECONDS = 480
@@ -73,6 +72,9 @@ class LiveVariant:
         self._server: ServerProcess | None = None
         self._folder = context.home / "endpoints" / endpoint / f"{self.name}-{time.time_ns():x}-{next(_numbers)}"
         self._pause = _FIRST_PAUSE_SECONDS
+        instance = f"i-{time.time_ns():017x}"
+        self._log = log_file(context, f"Endpoints/{endpoint}", self.name, instance)
+        self._stream = LogStream(context, f"Endpoints/{endpoint}", self.name, instance)
 
     def start(self) -> None:
         """Start the container and wait until it answers its ping.
@@ -83,6 +85,9 @@ class LiveVariant:
             When it doesn't; nothing is left running.
         """
         limit = self.spec.get("ContainerStartupHealthCheckTimeoutInSeconds", DEFAULT_STARTUP_SECONDS)
+        self._folder.mkdir(parents=True)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        (self._folder / "container.log").symlink_to(self._log)
         try:
             image, model = self.container["Image"], self.container.get("ModelDataUrl")
             self._server = start_model_server(self._context, image, model, self.container["Environment"], self._folder)
@@ -128,6 +133,7 @@ class LiveVariant:
         """Until the variant is retired, start its container again whenever it ends. Runs in a thread of its own."""
         while not self.retired.is_set() and self._server is not None:
             status = self._server.process.wait(1.0)
+            self._stream.ship(everything=status is not None)
             if self._asleep:
                 return
             if status is None or self.retired.is_set():
@@ -164,16 +170,8 @@ class LiveVariant:
         """End the container; its log stays under `logs/Endpoints`."""
         if self._server is not None:
             self._server.stop(_STOP_GRACE_SECONDS)
+        self._stream.ship(everything=True)
         self._clear()
 
     def _clear(self) -> None:
-        log = self._folder / "container.log"
-        if log.exists():
-            _append(log, log_file(self._context, "Endpoints", self._endpoint, self.name))
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _append(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with source.open("rb") as old, target.open("ab") as kept:
-        shutil.copyfileobj(old, kept)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import threading
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from emulator.context import Context
 from emulator.functions.runtime_api import Event, Posted, RuntimeApi
-from emulator.logs import log_file
+from emulator.logs import CloudWatchLogs, log_file
 from emulator.processes import Command, Processes, RunningProcess
 
 INIT_SECONDS = 10.0
 LOG_TAIL_BYTES = 4096
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,10 @@ class Worker:
         self._ready = asyncio.Event()
         self._result: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
         self._started, self._init_ms = 0.0, 0.0
-        self._stream = f"{time.strftime('%Y-%m-%d')}-{time.time_ns():x}"
-        self._log = log_file(context, "lambda", function["FunctionName"], self._stream)
+        identity = uuid.uuid4().hex
+        self._group: str = function["LoggingConfig"].get("LogGroup", f"/aws/lambda/{function['FunctionName']}")
+        self._stream, self._streaming = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{identity}", False
+        self._log = log_file(context, "lambda", function["FunctionName"], identity)
 
     async def start(self) -> None:
         """Start the process; its initialisation goes on, and the first `invoke` waits for it."""
@@ -86,7 +93,23 @@ class Worker:
         duration_ms = (time.monotonic() - started) * 1000
         self._report(event, duration_ms, cold)
         self.idle_since = time.monotonic()
+        asyncio.get_running_loop().run_in_executor(None, self._ship, begin, self._log.stat().st_size)
         return self._outcome(posted, begin)
+
+    def _ship(self, begin: int, end: int) -> None:
+        """Copy what one invocation logged to CloudWatch Logs."""
+        with self._log.open("rb") as log:
+            log.seek(begin)
+            lines = log.read(end - begin).decode(errors="replace").splitlines()
+        names = {"logGroupName": self._group, "logStreamName": self._stream}
+        logs = self._context.part(CloudWatchLogs)
+        try:
+            if not self._streaming:
+                logs.create(names)
+                self._streaming = True
+            logs.put(names, [line for line in lines if line.strip()])
+        except (ClientError, BotoCoreError) as error:
+            _LOG.warning("function %s: its log did not reach CloudWatch: %s", self._function["FunctionName"], error)
 
     async def _initialised(self) -> None:
         ready, result = asyncio.ensure_future(self._ready.wait()), self._result
@@ -190,7 +213,7 @@ class Worker:
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_LAMBDA_LOG_GROUP_NAME": function["LoggingConfig"].get("LogGroup", f"/aws/lambda/{name}"),
+            "AWS_LAMBDA_LOG_GROUP_NAME": self._group,
             "AWS_LAMBDA_LOG_STREAM_NAME": self._stream,
             "AWS_LAMBDA_LOG_FORMAT": function["LoggingConfig"].get("LogFormat", "Text"),
         }

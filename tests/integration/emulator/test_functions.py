@@ -133,6 +133,18 @@ def test_the_log_tail_has_what_was_printed_and_the_report(client, function):
     assert "Init Duration: " in lines[-1]
 
 
+def test_the_log_is_in_cloudwatch(client, emulator, function):
+    invoke(client, function, {"a": "for the log"})
+    logs, group = emulator.client("logs"), f"/aws/lambda/{function}"
+    until, messages = time.monotonic() + 20, []
+    while not messages and time.monotonic() < until:
+        time.sleep(0.1)
+        if logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            messages = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+    assert 'event {"a": "for the log"}' in messages
+    assert messages[-1].startswith("REPORT RequestId: ")
+
+
 def test_new_code_and_settings_replace_the_workers(client, function):
     before = invoke(client, function)[0]
     client.update_function_configuration(FunctionName=function, Environment={"Variables": {"FLAVOUR": "new"}})

@@ -183,6 +183,19 @@ def test_a_container_that_exits_fails_the_endpoint_with_its_last_words(hosting):
     hosting.sagemaker.delete_endpoint(EndpointName="leaves")
 
 
+def test_what_a_container_prints_is_in_cloudwatch(hosting, emulator):
+    hosting.model("printing")
+    hosting.endpoint("printing", hosting.config("printing", printing=1.0))
+    logs, group, until, found = emulator.client("logs"), "/aws/sagemaker/Endpoints/printing", time.monotonic() + 20, []
+    while not found and time.monotonic() < until:
+        time.sleep(0.1)
+        if logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            found = logs.filter_log_events(logGroupName=group)["events"]
+    assert [event["message"] for event in found] == ["toy printing serves"]
+    assert found[0]["logStreamName"].startswith("printing/i-")
+    hosting.delete("printing")
+
+
 def test_an_unknown_image_fails_the_endpoint_with_its_name(hosting):
     hosting.sagemaker.create_model(ModelName="stranger", PrimaryContainer={"Image": "elsewhere/unknown:1"}, ExecutionRoleArn=ROLE)
     hosting.endpoint("stranger", hosting.config("stranger", stranger=1.0), wait=False)
