@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from inference.errors import deadline_exceeded, overloaded
 
@@ -28,7 +28,8 @@ Answer = TypeVar("Answer")
 ON_LOOP_SECONDS = 0.002
 LINGER_ABOVE_SECONDS = 0.010
 LINGER_SHARE = 0.25
-_SMOOTHING = 0.2
+_REMEMBERED = 16
+"""Recent calls from which the next one is estimated."""
 
 
 @dataclass
@@ -36,11 +37,12 @@ class _Entry(Generic[Item, Answer]):
     """One request: its items, how many were taken into batches, and the answers so far."""
 
     items: Sequence[Item]
-    future: asyncio.Future[list[Answer]]
+    future: asyncio.Future[Sequence[Answer]]
     deadline: float
     submitted: float
     taken: int = 0
-    answers: list[Answer] = field(default_factory=list)
+    answered: int = 0
+    parts: list[Sequence[Answer]] = field(default_factory=list)
 
 
 _Part = tuple["_Entry[Item, Answer]", Sequence[Item]]
@@ -56,6 +58,11 @@ class BatchReport:
     wait_seconds: float
 
 
+def chained(parts: list[Sequence[Item]]) -> list[Item]:
+    """One list of all items."""
+    return [item for part in parts for item in part]
+
+
 class Batcher(Generic[Item, Answer]):
     """Batches the items of concurrent requests.
 
@@ -63,6 +70,8 @@ class Batcher(Generic[Item, Answer]):
     ----------
     predict :
         Answers a list of items, one answer per item, whatever else is in the list.
+    join :
+        Makes one sequence of several, for items and for answers; lists are chained by default, arrays can be concatenated.
     max_rows :
         Items in one call; a larger request is split.
     max_queue_rows :
@@ -79,6 +88,7 @@ class Batcher(Generic[Item, Answer]):
         self,
         predict: Callable[[Sequence[Item]], Sequence[Answer]],
         *,
+        join: Callable[[list[Any]], Any] = chained,
         max_rows: int = 512,
         max_queue_rows: int = 8192,
         deadline_seconds: float = 50.0,
@@ -86,11 +96,12 @@ class Batcher(Generic[Item, Answer]):
         expected_seconds: float = LINGER_ABOVE_SECONDS,
     ) -> None:
         self._predict = predict
+        self._join = join
         self._max_rows = max_rows
         self._max_queue_rows = max_queue_rows
         self._deadline_seconds = deadline_seconds
         self._on_batch = on_batch
-        self._seconds = expected_seconds
+        self._calls: deque[tuple[int, float]] = deque([(1, expected_seconds)], maxlen=_REMEMBERED)
         self._loop = asyncio.get_running_loop()
         self._pending: deque[_Entry[Item, Answer]] = deque()
         self._busy = False
@@ -112,20 +123,20 @@ class Batcher(Generic[Item, Answer]):
     @property
     def slow(self) -> bool:
         """True when answers come from the worker thread, so that a caller has time to go away."""
-        return self._seconds >= ON_LOOP_SECONDS
+        return self._estimate(self.queued_rows) >= ON_LOOP_SECONDS
 
-    def submit(self, items: Sequence[Item]) -> asyncio.Future[list[Answer]]:
+    def submit(self, items: Sequence[Item]) -> asyncio.Future[Sequence[Answer]]:
         """A future of one answer per item; RequestError 503 when too much is waiting. A cancelled future is not predicted."""
         if self.queued_rows + len(items) > self._max_queue_rows and self.queued_rows:
             raise overloaded()
         now = time.monotonic()
-        future: asyncio.Future[list[Answer]] = self._loop.create_future()
+        future: asyncio.Future[Sequence[Answer]] = self._loop.create_future()
         self._pending.append(_Entry(items, future, now + self._deadline_seconds, now))
         self.queued_rows += len(items)
         if not self._busy:
             self._busy = True
             # Two turns: one lets the other sockets that are readable now be read, the next runs.
-            self._loop.call_soon(self._loop.call_soon, self._next)
+            self._loop.call_soon(lambda: self._loop.call_soon(self._next))
         elif self._linger is not None and self.queued_rows >= self._wanted_rows:
             self._end_linger()
         return future
@@ -161,11 +172,15 @@ class Batcher(Generic[Item, Answer]):
         if not entry.future.done():
             entry.future.set_exception(deadline_exceeded(self._deadline_seconds))
 
-    def _next(self) -> None:
+    def _estimate(self, rows: int) -> float:
+        """Seconds that a call of so many rows takes on an undisturbed machine: the quickest of the recent ones, in proportion."""
+        return min(seconds * max(1.0, rows / called) for called, seconds in self._calls)
+
+    def _next(self, *, on_worker: bool = False) -> None:
         batch = self._take()
         if not batch:
             self._busy = False
-        elif self._seconds < ON_LOOP_SECONDS:
+        elif not on_worker and self._estimate(_rows(batch)) < ON_LOOP_SECONDS:
             self._finish(batch, *self._run(batch))
             self._loop.call_soon(self._next)
         else:
@@ -182,17 +197,15 @@ class Batcher(Generic[Item, Answer]):
             self._loop.call_soon_threadsafe(self._handed_back, batch, outcome, seconds)
 
     def _handed_back(self, batch: list[_Part[Item, Answer]], outcome: list[Sequence[Answer] | Exception], seconds: float) -> None:
-        if ON_LOOP_SECONDS <= self._seconds < LINGER_ABOVE_SECONDS:
-            self._next()
+        estimate = self._estimate(_rows(batch))
+        if estimate < LINGER_ABOVE_SECONDS:
+            # On the worker, whatever its size: on the loop it would overtake this one, which may hold parts of the same request.
+            self._next(on_worker=True)
             self._finish(batch, outcome, seconds)
             return
-        # A batch that runs on the loop is finished at once: it must not overtake this one, which may hold parts of the same request.
         self._finish(batch, outcome, seconds)
-        if self._seconds < ON_LOOP_SECONDS:
-            self._next()
-            return
-        self._wanted_rows = sum(len(items) for _, items in batch)
-        self._linger = self._loop.call_later(LINGER_SHARE * self._seconds, self._end_linger)
+        self._wanted_rows = _rows(batch)
+        self._linger = self._loop.call_later(LINGER_SHARE * estimate, self._end_linger)
         if self.queued_rows >= self._wanted_rows:
             self._end_linger()
 
@@ -205,10 +218,9 @@ class Batcher(Generic[Item, Answer]):
     def _run(self, batch: list[_Part[Item, Answer]]) -> tuple[list[Sequence[Answer] | Exception], float]:
         """One outcome per part of the batch, and the seconds it took. When the call fails, each part is tried alone."""
         started = time.perf_counter()
-        flat = [item for _, items in batch for item in items]
         outcome: list[Sequence[Answer] | Exception]
         try:
-            answers = self._predict(flat)
+            answers = self._predict(batch[0][1] if len(batch) == 1 else self._join([items for _, items in batch]))
             outcome, at = [], 0
             for _, items in batch:
                 outcome.append(answers[at : at + len(items)])
@@ -218,17 +230,21 @@ class Batcher(Generic[Item, Answer]):
         return outcome, time.perf_counter() - started
 
     def _finish(self, batch: list[_Part[Item, Answer]], outcome: list[Sequence[Answer] | Exception], seconds: float) -> None:
-        self._seconds += _SMOOTHING * (seconds - self._seconds)
+        self._calls.append((_rows(batch), seconds))
         for (entry, _), result in zip(batch, outcome, strict=True):
             if entry.future.done():
                 continue
             if isinstance(result, Exception):
                 entry.future.set_exception(result)
                 continue
-            entry.answers.extend(result)
-            if len(entry.answers) == len(entry.items):
-                entry.future.set_result(entry.answers)
+            entry.parts.append(result)
+            entry.answered += len(result)
+            if entry.answered == len(entry.items):
+                entry.future.set_result(entry.parts[0] if len(entry.parts) == 1 else self._join(entry.parts))
         if self._on_batch:
             oldest = min(entry.submitted for entry, _ in batch)
-            rows = sum(len(items) for _, items in batch)
-            self._on_batch(BatchReport(rows, len(batch), seconds, max(0.0, time.monotonic() - oldest - seconds)))
+            self._on_batch(BatchReport(_rows(batch), len(batch), seconds, max(0.0, time.monotonic() - oldest - seconds)))
+
+
+def _rows(batch: Sequence[tuple[object, Sequence[object]]]) -> int:
+    return sum(len(items) for _, items in batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from inference import content
@@ -88,7 +88,7 @@ class Invocations:
             for request, work in zip(requests, resolved, strict=True)
         ]
 
-    async def _predict(self, unseen: list[Series], receive: Receive) -> list[Outlook]:
+    async def _predict(self, unseen: list[Series], receive: Receive) -> Sequence[Outlook]:
         """Outlooks from the batcher; given up when the client goes away, or when the model is stuck past the deadline."""
         batcher = self.state.batcher
         if batcher is None:

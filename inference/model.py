@@ -97,7 +97,7 @@ class Model:
         forecaster = self.forecaster
         combined = forecaster.log_quantiles(panel, ask.members)
         drawdown = forecaster.drawdown_probability(panel, combined, ask.threshold)
-        reasons = forecaster.explain_panel(panel, combined, ask.threshold) if ask.explain else [None] * len(combined)
+        reasons = forecaster.explain_panel(panel, combined, ask.threshold, ask.members) if ask.explain else [None] * len(combined)
         start = panel.future_dates(1)[0]
         return [Outlook(np.exp(combined[row]), start, float(drawdown[row]), reasons[row]) for row in range(len(combined))]
 
@@ -108,7 +108,7 @@ class Model:
             self._predictions.move_to_end(key)
             return self._predictions[key]
         region, ask = self.forecaster.regions[row], wanted.ask
-        reasons = self.forecaster.explain_known(region, ask.threshold) if ask.explain else None
+        reasons = self.forecaster.explain_known([region], ask.threshold)[0] if ask.explain else None
         outlook = Outlook(self._known.values[row], self._known.dates[0], float(self._known_drawdown(ask.threshold)[row]), reasons)
         made = self.render(outlook, wanted, region, True)
         self._predictions[key] = made

@@ -20,7 +20,7 @@ _PREDICTION: dict[str, Any] = {
         "mean": {"type": "array", "items": {"type": "number"}, "description": "The median per period"},
         "drawdown_probability": {"type": ["number", "null"]},
         "model_version": {"type": "string"},
-        "explanation": {"type": "object", "description": "log_odds = base + the sum of contributions"},
+        "explanation": {"type": "object", "description": "price and drawdown: log_price, log_odds = base + the sum of contributions"},
     },
     "additionalProperties": {"type": "array", "items": {"type": "number"}, "description": "One list per quantile level, e.g. 0.1"},
 }

@@ -65,13 +65,14 @@ class Response:
 
 
 def explanation(reasons: Mapping[str, Any]) -> dict[str, object]:
-    """`log_odds` = `base` + the sum of `contributions`, 6 significant digits; nulls where there is no probability."""
-    contributions = reasons.get("contributions", {})
-    return {
-        "log_odds": probability(float(reasons.get("log_odds", np.nan))),
-        "base": probability(float(reasons.get("base", np.nan))),
-        "contributions": {name: probability(float(value)) for name, value in contributions.items()},
-    }
+    """`price` and `drawdown`: in each, `base` and `contributions` add up to `log_price` or `log_odds`. 6 significant digits; nulls
+    where there is no probability.
+    """
+    return {part: None if reasons[part] is None else _rounded(reasons[part]) for part in ("price", "drawdown")}
+
+
+def _rounded(facts: Mapping[str, Any]) -> dict[str, object]:
+    return {name: _rounded(value) if isinstance(value, Mapping) else probability(float(value)) for name, value in facts.items()}
 
 
 def probability(value: float) -> float | None:

@@ -194,7 +194,9 @@ def test_reasons_add_up_for_known_and_unseen_alike(server: Any) -> None:
     status, answer = server.forecast(request)
     assert status == 200
     for prediction in answer["predictions"]:
-        reasons = prediction["explanation"]
+        price, reasons = prediction["explanation"]["price"], prediction["explanation"]["drawdown"]
+        assert price["log_price"] == pytest.approx(price["base"] + sum(price["contributions"].values()), abs=1e-3)
+        assert prediction["0.5"][-1] == pytest.approx(math.exp(price["log_price"]), rel=1e-4)
         if prediction["drawdown_probability"] is None:
             continue
         total = reasons["base"] + sum(reasons["contributions"].values())

@@ -7,7 +7,9 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import pytest
 
 from inference.batcher import Batcher, BatchReport
@@ -34,11 +36,11 @@ def test_any_interleaving_answers_what_single_calls_answer(expected_seconds: flo
     rng = random.Random(seed)
     requests = [[rng.randrange(1000) for _ in range(rng.randint(1, 9))] for _ in range(60)]
 
-    async def client(batcher: Batcher[int, int], items: list[int], delay: float) -> list[int]:
+    async def client(batcher: Batcher[int, int], items: list[int], delay: float) -> Sequence[int]:
         await asyncio.sleep(delay)
         return await batcher.submit(items)
 
-    async def run() -> list[list[int]]:
+    async def run() -> list[Sequence[int]]:
         batcher = Batcher(square, max_rows=7, expected_seconds=expected_seconds)
         answers = await asyncio.gather(*(client(batcher, items, rng.random() * 0.02) for items in requests))
         batcher.close()
@@ -70,7 +72,7 @@ def test_a_large_request_is_split_and_answered_in_order() -> None:
         calls.append(len(items))
         return square(items)
 
-    async def run() -> list[int]:
+    async def run() -> Sequence[int]:
         return await Batcher(predict, max_rows=4, expected_seconds=0.0).submit(list(range(10)))
 
     assert asyncio.run(run()) == square(range(10))
@@ -176,3 +178,12 @@ def test_a_batch_reports_its_rows_and_requests() -> None:
 
     asyncio.run(run())
     assert [(report.rows, report.requests) for report in reports] == [(3, 2)]
+
+
+def test_arrays_are_joined_as_arrays() -> None:
+    async def run() -> list[np.ndarray]:
+        batcher: Batcher[Any, Any] = Batcher(lambda block: block * 2, join=np.concatenate, max_rows=5, expected_seconds=0.0)  # type: ignore[operator]
+        return list(await asyncio.gather(*(batcher.submit(np.full((rows, 3), rows)) for rows in (1, 4, 12))))
+
+    for rows, answer in zip((1, 4, 12), asyncio.run(run()), strict=True):
+        np.testing.assert_array_equal(answer, np.full((rows, 3), 2 * rows))

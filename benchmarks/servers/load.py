@@ -1,0 +1,61 @@
+"""A load of constant concurrency over keep-alive connections, and the CPU that a process tree spends under it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of_tree(pid: int) -> float:
+    """User and system seconds of a process and its children, dead ones included."""
+    total = 0.0
+    for one in (pid, *_descendants(pid)):
+        try:
+            fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        total += sum(int(value) for value in fields[11:15]) / TICKS
+    return total
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, path.read_text().split()):
+            found += [child, *_descendants(child)]
+    return found
+
+
+async def drive(port: int, body: bytes, concurrency: int, requests: int) -> list[float]:
+    """Send `requests` requests from `concurrency` clients; the latency of each, seconds. AssertionError on any status but 200."""
+    head = f"POST /invocations HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    message = head.encode() + body
+    left, latencies = [requests], []
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+        while left[0] > 0:
+            left[0] -= 1
+            started = time.perf_counter()
+            writer.write(message)
+            header = await reader.readuntil(b"\r\n\r\n")
+            assert b" 200 " in header.split(b"\r\n", 1)[0], header
+            await _read_body(reader, header.lower())
+            latencies.append(time.perf_counter() - started)
+        writer.close()
+
+    await asyncio.gather(*(client() for _ in range(concurrency)))
+    return latencies
+
+
+async def _read_body(reader: asyncio.StreamReader, header: bytes) -> None:
+    if b"content-length: " in header:
+        await reader.readexactly(int(header.split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0]))
+        return
+    while (size := int((await reader.readline()).split(b";")[0], 16)) > 0:
+        await reader.readexactly(size + 2)
+    await reader.readline()

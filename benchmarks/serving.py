@@ -1,0 +1,140 @@
+"""Our server against the usual ones, the same model behind each: CPU microseconds of the server per request.
+
+`python -m benchmarks.serving [--rounds 3] [--servers ours,fastapi,...]`. Server and load have a core each where there are two; the
+servers take turns within a round and the median over rounds counts, so a busy machine slows all alike. Rivals that are not part of our
+environment live in one of their own, which borrows torch and xgboost from ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import uvloop
+
+from benchmarks.record import cpu_seconds, recording
+from benchmarks.rivals import RivalMissingError, rival_python
+from benchmarks.servers.comparison import FEATURES, Comparison, write
+from benchmarks.servers.load import cpu_of_tree, drive
+
+ROOT = Path(__file__).parents[1]
+SERVERS = {
+    "ours": ("ours", ()),
+    "fastapi": ("fastapi_pydantic", ()),
+    "flask": ("flask_gunicorn", ("flask==3.1.3", "gunicorn==23.0.0")),
+    "litserve": ("litserve_batch", ("litserve==0.2.19",)),
+    "mosec": ("mosec_batch", ("mosec==0.9.8",)),
+}
+CELLS = {
+    "1 row, 1 client": (1, 1, 300),
+    "1 row, 16 clients": (1, 16, 1500),
+    "1 row, 64 clients": (1, 64, 3000),
+    "64 rows, 16 clients": (64, 16, 400),
+}
+"""Name -> rows of a request, clients, requests."""
+
+
+def bare_microseconds(model: Path, rows: int) -> float:
+    """CPU of one in-process call."""
+    comparison, x = Comparison(model), np.random.default_rng(1).standard_normal((rows, FEATURES)).astype(np.float32)
+    for _ in range(50):
+        comparison.predict(x)
+    times = []
+    for _ in range(5):
+        started = cpu_seconds()
+        for _ in range(200):
+            comparison.predict(x)
+        times.append((cpu_seconds() - started) / 200)
+    return min(times) * 1e6
+
+
+def start(name: str, model: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """A server process on a free port, ready. Errors: RivalMissingError when it cannot be installed or does not come up."""
+    module, packages = SERVERS[name]
+    python = str(rival_python(f"serving-{name}", *packages)) if packages else sys.executable
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    borrowed = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))] if packages else [str(ROOT)]
+    settings = {"PYTHONPATH": os.pathsep.join(borrowed), "HOUSING_BENCHMARK_MODEL": str(model), "OMP_NUM_THREADS": "1"}
+    arguments = ["--port", str(port)] if name == "mosec" else [str(port)]
+    command = ["taskset", "-c", "0", python, "-m", f"benchmarks.servers.{module}", *arguments]
+    process = subprocess.Popen(
+        command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/" if name == "mosec" else "/ping")
+            if connection.getresponse().status == 200:
+                return process, port
+        except OSError:
+            pass
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    raise RivalMissingError(f"{name}: did not come up")
+
+
+def measure(name: str, model: Path) -> dict[str, tuple[float, float, float]]:
+    """Per cell: CPU microseconds per request, p50 and p99 in milliseconds."""
+    process, port = start(name, model)
+    found = {}
+    try:
+        for cell, (rows, clients, requests) in CELLS.items():
+            x = np.round(np.random.default_rng(2).standard_normal((rows, FEATURES)), 6)
+            body = json.dumps({"instances": x.tolist()}).encode()
+            uvloop.run(drive(port, body, clients, max(50, requests // 5)))
+            before = cpu_of_tree(process.pid)
+            latencies = sorted(uvloop.run(drive(port, body, clients, requests)))
+            spent = (cpu_of_tree(process.pid) - before) / requests * 1e6
+            found[cell] = (spent, latencies[len(latencies) // 2] * 1e3, latencies[int(len(latencies) * 0.99)] * 1e3)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--servers", default=",".join(SERVERS))
+    arguments = parser.parse_args()
+    if len(os.sched_getaffinity(0)) > 1:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[1:])
+    with tempfile.TemporaryDirectory() as folder, recording("serving") as recorder:
+        model = Path(folder, "comparison.ubj")
+        write(model)
+        bare = {rows: bare_microseconds(model, rows) for rows in (1, 64)}
+        seen: dict[str, list[dict[str, tuple[float, float, float]]]] = {}
+        for _ in range(arguments.rounds):
+            for name in arguments.servers.split(","):
+                try:
+                    seen.setdefault(name, []).append(measure(name, model))
+                except RivalMissingError as error:
+                    print(f"# {error}", flush=True)
+        for cell, (rows, _, _) in CELLS.items():
+            cpu = {name: statistics.median(one[cell][0] for one in rounds) for name, rounds in seen.items() if rounds}
+            p50, p99 = (statistics.median(one[cell][part] for one in seen["ours"]) for part in (1, 2))
+            note = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+            recorder.add(f"serving.{cell}.bare", cpu["ours"], bare[rows], "CPU us per request; rival the in-process call", note)
+            for name in sorted(set(cpu) - {"ours"}):
+                recorder.add(f"serving.{cell}.{name}", cpu["ours"], cpu[name], f"CPU us per request; rival {name}")
+
+
+if __name__ == "__main__":
+    main()
