@@ -95,6 +95,14 @@ class Ensemble:
             raise SettingsError(f"ensemble: no forecast of member {missing[0]}; it needs {', '.join(online.members)}")
         return online.combine(values)
 
+    def weights(self, step: int, *, online: bool, members: Sequence[str] | None = None) -> dict[str, float]:
+        """Weight of each member `step` periods ahead, in the blend of all or of the online members, among `members` alone."""
+        blend = self._fitted()[1 if online else 0]
+        found = {name: float(row[step - 1]) for name, row in zip(blend.members, blend.weights, strict=True)}
+        kept = {name: weight for name, weight in found.items() if members is None or name in members}
+        total = sum(kept.values()) or 1.0
+        return {name: weight / total for name, weight in kept.items()}
+
     def save(self, folder: Path) -> None:
         """Write `ensemble.json` into `folder`."""
         full, online = self._fitted()

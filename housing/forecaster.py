@@ -15,6 +15,7 @@ from housing.crisis import DrawdownHead
 from housing.crisis.head import FILE as DRAWDOWN_FILE
 from housing.ensemble import Ensemble
 from housing.errors import ArtifactError, DataError, SettingsError
+from housing.explanation import explain
 from housing.features.market import Market
 from housing.forecast import QUANTILES, Forecast
 from housing.members import load_member
@@ -130,17 +131,18 @@ class Forecaster:
             return np.full(len(panel.regions), np.nan)
         return self.drawdown.predict(panel, log_quantiles, threshold)
 
-    def explain_known(self, region: str, threshold: float | None = None) -> dict[str, Any]:
-        """Why a known region is at risk, as `DrawdownHead.explain` says it; empty without a drawdown head."""
-        chosen = self.panel.select([region])
-        row = self.regions.index(region)
-        return self.explain_panel(chosen, self.known[row : row + 1], threshold)[0]
+    def explain_known(self, regions: Sequence[str], threshold: float | None = None) -> list[dict[str, Any]]:
+        """Why known regions are forecast as they are: see `housing.explanation.explain`."""
+        rows = [self.regions.index(name) for name in regions]
+        chosen, weights = self.panel.select(tuple(regions)), self.ensemble.weights(self.horizon, online=False)
+        return explain(chosen, self.known[rows], self.online, weights, self.drawdown, market=self.market, threshold=threshold)
 
-    def explain_panel(self, panel: Panel, log_quantiles: Floats, threshold: float | None = None) -> list[dict[str, Any]]:
-        """Why each region of `panel` is at risk, given its forecast (N, H, 9)."""
-        if self.drawdown is None:
-            return [{} for _ in panel.regions]
-        return self.drawdown.explain(panel, log_quantiles, threshold)
+    def explain_panel(
+        self, panel: Panel, log_quantiles: Floats, threshold: float | None = None, members: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """The same for the regions of `panel`, given the forecast (N, H, 9) of the online members, or of some of them."""
+        weights = self.ensemble.weights(self.horizon, online=True, members=members)
+        return explain(panel, log_quantiles, self.online, weights, self.drawdown, market=self.market, threshold=threshold)
 
     def _forecast(self, panel: Panel, log_quantiles: Floats, drawdown: Floats, horizon: int | None, levels: Sequence[float]) -> Forecast:
         length = self.horizon if horizon is None else horizon

@@ -13,14 +13,14 @@ from housing.atomic import write_atomically
 from housing.errors import ArtifactError
 from housing.features.block import Features
 from housing.forecast import QUANTILES
-from housing.members.pooled import Pooled
+from housing.members.attributed import MEDIAN, Attributed
 from housing.panel import Floats
 
 _STAMPS = ("model_guid", "train_finish_time")
 """What CatBoost writes into a model beside the model: emptied, so that equal models are equal files."""
 
 
-class CatBoost(Pooled):
+class CatBoost(Attributed):
     """Direct multi-horizon quantile trees (`MultiQuantile`); hyperparameters are those of `catboost.CatBoost`."""
 
     name: ClassVar[str] = "catboost"
@@ -55,6 +55,11 @@ class CatBoost(Pooled):
     def _quantiles(self, features: Features) -> npt.NDArray[Any]:
         assert self._model is not None  # noqa: S101 (predict has checked that the member is fitted)
         return np.asarray(self._model.predict(features, thread_count=self.threads), dtype=np.float64)
+
+    def _median_parts(self, features: Features) -> Floats:
+        assert self._model is not None  # noqa: S101
+        shapley = self._model.get_feature_importance(catboost.Pool(features), type="ShapValues", thread_count=self.threads)
+        return np.asarray(shapley[:, MEDIAN], dtype=np.float64)
 
     def _save_model(self, folder: Path) -> None:
         assert self._model is not None  # noqa: S101

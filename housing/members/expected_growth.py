@@ -54,6 +54,10 @@ class ExpectedGrowth:
         expected: Floats = self.share * (self.design(features) * self.coefficients).sum(axis=1)
         return expected
 
+    def parts(self, features: Features) -> Floats:
+        """The expected target as a sum over features, (R, F + 1), the constant last."""
+        return self.share * self.design.parts(features, self.coefficients)
+
     def to_json(self) -> dict[str, Any]:
         return {"share": self.share, "coefficients": self.coefficients.tolist(), "design": self.design.to_json()}
 

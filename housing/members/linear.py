@@ -10,7 +10,7 @@ import numpy as np
 from housing.errors import ArtifactError
 from housing.features.block import Features
 from housing.forecast import QUANTILES
-from housing.members.pooled import Pooled
+from housing.members.attributed import MEDIAN, Attributed
 from housing.members.robust import Design, robust_fit
 from housing.members.rows import STEP_FEATURES
 from housing.members.store import read_json, write_json
@@ -20,7 +20,7 @@ _FREE = 1.0
 """Penalty of the constant: as good as none."""
 
 
-class Linear(Pooled):
+class Linear(Attributed):
     """Quantiles of the target = linear median + quantiles of the training errors at that step ahead."""
 
     name: ClassVar[str] = "linear"
@@ -50,6 +50,12 @@ class Linear(Pooled):
         median = (self._design(features) * self._coefficients).sum(axis=1)
         answer: Floats = median[:, None] + self._errors[self._steps(features)]
         return answer
+
+    def _median_parts(self, features: Features) -> Floats:
+        assert self._design is not None  # noqa: S101
+        parts = self._design.parts(features, self._coefficients)
+        parts[:, -1] += self._errors[self._steps(features), MEDIAN]
+        return parts
 
     def _steps(self, features: Features) -> np.ndarray:
         """Step ahead of each row, counted from 0."""

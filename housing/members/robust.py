@@ -48,6 +48,14 @@ class Design:
         scaled = np.clip(np.where(np.isfinite(scaled), scaled, 0.0), -_CLIP, _CLIP)
         return np.concatenate([np.ones_like(step), step, step**2, scaled, scaled * step], axis=1)
 
+    def parts(self, features: Features, coefficients: Floats) -> Floats:
+        """`coefficients` times the regressors, gathered by feature: (R, F + 1), the terms of no feature last."""
+        terms, count = self(features) * coefficients, len(self.columns)
+        answer = np.zeros((len(features), features.shape[1] + 1))
+        answer[:, list(self.columns)] = terms[:, 3 : 3 + count] + terms[:, 3 + count :]
+        answer[:, -1] = terms[:, :3].sum(axis=1)
+        return answer
+
     def to_json(self) -> dict[str, Any]:
         return {"columns": list(self.columns), "step": self.step, "centre": self.centre.tolist(), "spread": self.spread.tolist()}
 

@@ -13,11 +13,11 @@ from housing.atomic import write_atomically
 from housing.errors import ArtifactError
 from housing.features.block import Features
 from housing.forecast import QUANTILES
-from housing.members.pooled import Pooled
+from housing.members.attributed import MEDIAN, Attributed
 from housing.panel import Floats
 
 
-class XGBoost(Pooled):
+class XGBoost(Attributed):
     """Direct multi-horizon quantile trees (pinball loss); hyperparameters are those of `xgboost.train`."""
 
     name: ClassVar[str] = "xgboost"
@@ -50,6 +50,12 @@ class XGBoost(Pooled):
     def _quantiles(self, features: Features) -> npt.NDArray[Any]:
         assert self._booster is not None  # noqa: S101 (predict has checked that the member is fitted)
         return np.asarray(self._booster.inplace_predict(features), dtype=np.float64)
+
+    def _median_parts(self, features: Features) -> Floats:
+        assert self._booster is not None  # noqa: S101
+        data = xgboost.DMatrix(features, nthread=self.threads)
+        shapley = self._booster.predict(data, pred_contribs=True, strict_shape=True)
+        return np.asarray(shapley[:, MEDIAN], dtype=np.float64)
 
     def _save_model(self, folder: Path) -> None:
         assert self._booster is not None  # noqa: S101

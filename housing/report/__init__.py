@@ -48,7 +48,7 @@ def write_report(
     forecast
         The forecast of the regions after the last period.
     explanation
-        `{"region", "contributions": {group: log-odds}}` per region, as the drawdown head explains itself; left out by default.
+        Per region what moves its price and its risk, see `housing.explanation.explain`; left out by default.
     ablation
         Group of features -> loss without it over loss with it; left out by default.
     """

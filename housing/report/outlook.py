@@ -25,7 +25,8 @@ class Outlook:
     depth : current drawdown, 0 or negative; NaN with too little history.
     probability : of a drawdown onset; NaN where the region is in one or has too little history.
     covered : whether the drawdown definition is stated for this region; elsewhere the probability is only indicative.
-    drivers : group of variables -> log-odds, empty when not explained.
+    drivers : group of variables -> log-odds of a drawdown, empty when not explained.
+    movers : group of variables -> part of the expected log price at the end of the horizon, empty when not explained.
     """
 
     region: str
@@ -39,6 +40,7 @@ class Outlook:
     probability: float
     covered: bool
     drivers: Mapping[str, float]
+    movers: Mapping[str, float]
 
     def in_drawdown(self, threshold: float) -> bool:
         return bool(self.depth <= -threshold)
@@ -55,7 +57,7 @@ def build_outlooks(
     depth = drawdown_depth(panel, replace(definition, regions=None))[:, -1]
     covered = set(panel.regions if definition.regions is None else definition.regions)
     change = change_on_year(panel, forecast)
-    drivers = {str(facts["region"]): dict(facts["contributions"]) for facts in explanation or ()}
+    drivers, movers = _contributions(explanation, "drawdown"), _contributions(explanation, "price")
     outlooks = [
         Outlook(
             region=name,
@@ -69,6 +71,7 @@ def build_outlooks(
             probability=float(forecast.drawdown_probability[row]),
             covered=name in covered,
             drivers=drivers.get(name, {}),
+            movers=movers.get(name, {}),
         )
         for row, name in enumerate(forecast.regions)
         if name in place
@@ -102,6 +105,10 @@ def _rank(outlook: Outlook) -> tuple[int, float, str]:
     if np.isfinite(outlook.probability):
         return (0 if outlook.covered else 2), -outlook.probability, outlook.region
     return (1 if outlook.covered else 3), float(np.nan_to_num(outlook.depth)), outlook.region
+
+
+def _contributions(explanation: Sequence[Mapping[str, Any]] | None, part: str) -> dict[str, dict[str, float]]:
+    return {str(facts["region"]): dict(facts[part]["contributions"]) for facts in explanation or () if facts[part]}
 
 
 def _newest(prices: Floats) -> float:

@@ -45,7 +45,7 @@ def evaluate(container: Container, argv: Sequence[str] = ()) -> None:
     write_atomically(output / "evaluation.json", json.dumps(content, indent=1) + "\n")
     write_backtest_csv(panel, backtest, output / "backtest.csv.gz")
     forecaster = _load(container.input("model") / ARCHIVE)
-    explanation = forecaster.explain_panel(forecaster.panel, forecaster.known) if forecaster.drawdown else None
+    explanation = forecaster.explain_known(forecaster.regions)
     forecast = forecaster.forecast_known(forecaster.regions)
     write_report(output / "report.html", panel, facts, evaluation, forecast, explanation=explanation)
     say(gate.reason)

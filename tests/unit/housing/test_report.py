@@ -65,7 +65,14 @@ def facts(unit: str = "US dollars, median") -> SourceFacts:
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     panel = make_panel()
     path = tmp_path_factory.mktemp("report") / "report.html"
-    explanation = [{"region": "Risky <b>", "contributions": {"depth": 1.25, "momentum": -0.5}}, {"region": "Falling", "contributions": {}}]
+    explanation = [
+        {
+            "region": "Risky <b>",
+            "price": {"contributions": {"momentum": -0.03, "other methods": 0.01}},
+            "drawdown": {"contributions": {"depth": 1.25, "momentum": -0.5}},
+        },
+        {"region": "Falling", "price": {"contributions": {}}, "drawdown": None},
+    ]
     ablation = {"season": 1.031, "local market": 1.142}
     write_report(path, panel, facts(), make_evaluation(panel), make_forecast(panel), explanation=explanation, ablation=ablation)
     return path.read_text()
