@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from housing.errors import ArtifactError, SettingsError
+from housing.errors import ArtifactError, DataError, SettingsError
 from housing.features.market import Market
 from housing.features.windows import first_observed, forward_fill
 from housing.forecast import QUANTILES
@@ -67,9 +67,7 @@ class Baseline:
         if np.isnan(self._pooled).any():
             known = np.isfinite(self._pooled).all(axis=1)
             if not known.any():
-                raise SettingsError(
-                    f"horizon {horizon}: the panel has {len(panel.dates)} periods, too few to see one error; use a longer panel"
-                )
+                raise DataError(f"panel: {len(panel.dates)} periods are too few to see one error of a forecast; use a longer history")
             # Horizons that the history never reached take the errors of the longest one that it did.
             self._pooled[~known] = self._pooled[np.nonzero(known)[0].max()]
         return self

@@ -1,39 +1,44 @@
-"""Statistical: damped exponential smoothing and Theta, per region on log prices, from statsforecast."""
+"""Statistical: exponential smoothing with and without a damped trend, per region on log prices less their season."""
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.stats import norm
-from statsforecast.models import AutoETS, DynamicOptimizedTheta
+from statsforecast.models import AutoETS
 
 from housing.errors import ArtifactError, SettingsError
 from housing.features.market import Market
-from housing.features.windows import first_observed, forward_fill
+from housing.features.trend import Trend
+from housing.features.windows import first_observed, forward_fill, lag
 from housing.forecast import QUANTILES
 from housing.members.store import read_json, write_json
 from housing.panel import Floats, Panel
 
-_LEVELS = [20, 40, 60, 80]
+_LEVELS = (20, 40, 60, 80)
 """Intervals whose ends are the quantiles 0.1..0.9 without the median."""
+_OWN_SEASON = 0.5
+"""Share of a region's own seasonal factor; the rest is the market's: one region's prices are too noisy for a season alone."""
+_NOISY, _SMOOTH = 1.0, 2.0
+"""Typical yearly growth in noises: up to the first the two models weigh the same, from the second on only the trend counts."""
 _FLOOR = 1e-3
 """Least deviation of one period's change of the log price, as in the noise of the pooled members."""
 
 
 class Statistical:
-    """The mean of the models' quantiles; a region with a short or constant history gets a random walk.
+    """Two models of statsforecast's AutoETS averaged by quantile; a random walk where the history is short or constant.
 
-    The models are local: `fit` only notes the horizon, and `predict` fits them to every region that it is given.
+    They are local: `fit` only notes the horizon, and `predict` fits them to every region that it is given.
     """
 
     name: ClassVar[str] = "statistical"
     REFIT_MONTHS: ClassVar[int] = 12
 
-    def __init__(self, seed: int = 0, years: int = 20) -> None:
-        """Only the last `years` of a history are used."""
+    def __init__(self, seed: int = 0, years: int = 8) -> None:
+        """Only the last `years` of a history are used: older noise says little about the next error."""
         self.seed, self.years = seed, years
         self._horizon = 0
 
@@ -41,18 +46,20 @@ class Statistical:
         self._horizon = horizon
         return self
 
-    def predict(self, panel: Panel, horizon: int, market: Market | None = None) -> Floats:  # noqa: ARG002
-        """Quantiles of the log price, float64 (N, horizon, 9). `market` is not used: each region stands alone."""
+    def predict(self, panel: Panel, horizon: int, market: Market | None = None) -> Floats:
+        """Quantiles of the log price, float64 (N, horizon, 9). Of `market` the season is used."""
         if horizon > self._horizon:
             raise SettingsError(f"horizon {horizon}: {self.name} is fitted for {self._horizon}; fit it for a longer one")
-        observed = panel.log_price[:, -self.years * panel.season :]
-        filled, first = forward_fill(panel.log_price)[:, -self.years * panel.season :], first_observed(observed)
+        trend = Trend.of(panel)
+        past, ahead = _season(panel, trend, horizon, market or Market.of(panel))
+        share = _trend_share(trend, self.years)
+        filled = forward_fill(panel.log_price - past)
+        first = np.maximum(first_observed(filled), filled.shape[1] - self.years * panel.season)
         answer = np.full((len(panel.regions), horizon, len(QUANTILES)), np.nan)
         for i in np.nonzero(np.isfinite(filled[:, -1]))[0]:
-            known = observed[i, first[i] :]
-            enough = np.isfinite(known).sum() >= 3 * panel.season and np.ptp(filled[i, first[i] :]) > _FLOOR
-            paths = _models(filled[i, first[i] :], panel.season, horizon) if enough else []
-            answer[i] = np.mean(paths, axis=0) if paths else _random_walk(filled[i, first[i] :], filled[i, -1], horizon)
+            history = filled[i, first[i] :]
+            enough = np.isfinite(panel.price[i, first[i] :]).sum() >= 2 * panel.season and np.ptp(history) > _FLOOR
+            answer[i] = (_smoothing(history, horizon, share[i]) if enough else _random_walk(history, horizon)) + ahead[i, :, None]
         return np.sort(answer, axis=-1)
 
     def save(self, folder: Path) -> None:
@@ -71,27 +78,47 @@ class Statistical:
         return member
 
 
-def _models(history: Floats, season: int, horizon: int) -> list[Floats]:
-    """Quantiles (horizon, 9) of every model that fits `history` (T,)."""
-    models = (AutoETS(season, model="AAA", damped=True), DynamicOptimizedTheta(season, decomposition_type="additive"))
-    paths = (_quantiles(model, history, horizon) for model in models)
-    return [path for path in paths if np.isfinite(path).all()]
+def _season(panel: Panel, trend: Trend, horizon: int, market: Market) -> tuple[Floats, Floats]:
+    """Seasonal factors as known at the end of the panel: of its periods (N, T), and of the next `horizon` (N, horizon)."""
+    length, season = panel.price.shape[1], panel.season
+    own = trend.seasonal(np.array([length - 1]), season)[:, 0]
+    year = _OWN_SEASON * own + (1 - _OWN_SEASON) * market.season(panel.dates[-1:], season)
+    return year[:, (np.arange(length) - length) % season], year[:, np.arange(horizon) % season]
 
 
-def _quantiles(model: Any, history: Floats, horizon: int) -> Floats:
-    """Quantiles (horizon, 9) from a model's intervals; NaN where it finds no parameters that fit."""
+def _trend_share(trend: Trend, years: int) -> Floats:
+    """Weight (N,) of the model with a trend, 0.5 to 1: a smooth series goes on growing, a noisy one hides whether it does."""
+    growth = np.abs(trend.level - lag(trend.level, trend.season)) / trend.noise
+    recent = growth[:, -years * trend.season :]
+    typical = np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else 0.0 for row in recent])
+    share: Floats = 0.5 + 0.5 * np.clip((typical - _NOISY) / (_SMOOTH - _NOISY), 0.0, 1.0)
+    return share
+
+
+def _smoothing(history: Floats, horizon: int, trend_share: float) -> Floats:
+    """Quantiles (horizon, 9) after a history (T,) without season; a random walk's where no model fits."""
+    damped, level = (AutoETS(1, model="AAN", damped=True), trend_share), (AutoETS(1, model="ANN"), 1 - trend_share)
+    paths = [(_quantiles(model, history, horizon), weight) for model, weight in (damped, level) if weight > 0]
+    fitting = [(path, weight) for path, weight in paths if np.isfinite(path).all()]
+    if not fitting:
+        return _random_walk(history, horizon)
+    return np.asarray(sum(path * weight for path, weight in fitting) / sum(weight for _, weight in fitting))
+
+
+def _quantiles(model: AutoETS, history: Floats, horizon: int) -> Floats:
+    """Quantiles (horizon, 9) from the intervals of a model; NaN where it finds no parameters that fit."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            forecast = model.forecast(history, horizon, level=_LEVELS)
+            forecast = model.forecast(history, horizon, level=list(_LEVELS))
     except Exception:  # noqa: BLE001 (the library raises a bare Exception when no parameters fit)
         return np.full((horizon, len(QUANTILES)), np.nan)
     ends = [*(f"lo-{level}" for level in reversed(_LEVELS)), "mean", *(f"hi-{level}" for level in _LEVELS)]
     return np.stack([forecast[end] for end in ends], axis=-1).astype(np.float64)
 
 
-def _random_walk(history: Floats, last: float, horizon: int) -> Floats:
+def _random_walk(history: Floats, horizon: int) -> Floats:
     """Quantiles (horizon, 9) around the last price that widen with the root of time, from the history's own changes."""
     change = np.sqrt(np.mean(np.diff(history) ** 2)) if len(history) > 1 else 0.0
     deviation = max(float(change), _FLOOR) * np.sqrt(np.arange(1, horizon + 1))
-    return np.asarray(last + deviation[:, None] * norm.ppf(QUANTILES))
+    return np.asarray(history[-1] + deviation[:, None] * norm.ppf(QUANTILES))

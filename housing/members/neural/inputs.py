@@ -13,8 +13,6 @@ from housing.members.rows import STEP_FEATURES
 
 _BOUND = 2.0
 """Scaled inputs are squashed smoothly into +-this: a feature far outside its training range must not steer the path."""
-_LINEAR_BOUND, _LINEAR_UNIT = 30.0, 3.0
-"""Features in units of noise reach the median directly, in this unit and cut at this many noises."""
 _BUMPS = np.array([0.0, 0.25, 0.5, 0.75, 1.0], dtype=np.float32)
 """Steps ahead, in years, of the bumps that let the answer bend with the step."""
 
@@ -52,26 +50,20 @@ class Encoder:
         return cls(tuple(names), centre, spread)
 
     @property
-    def widths(self) -> tuple[int, int]:
-        """Columns of the two matrices that `encode` makes."""
-        return 2 * len(self._steady) + 2 + len(_BUMPS), len(self._in_noise) * len(_BUMPS)
+    def width(self) -> int:
+        """I, the inputs of a row."""
+        return 2 * len(self._steady) + 2 + len(_BUMPS)
 
-    def encode(self, features: Features) -> tuple[Features, Features]:
-        """Rows (R, F) as the network's inputs (R, I) and as linear inputs (R, L): in-noise features by step ahead."""
+    def encode(self, features: Features) -> Features:
+        """Rows (R, F) as inputs (R, I): values, masks, the period of the year on a circle, bumps over the step ahead."""
         chosen = self._steady
         missing = ~np.isfinite(features[:, chosen])
         scaled = np.where(missing, np.float32(0), (features[:, chosen] - self.centre[chosen]) / self.spread[chosen])
         angle = features[:, [self.names.index("target_period")]] * np.float32(np.pi / 6)
         bumps = np.exp(-(((features[:, [self.names.index("step_years")]] - _BUMPS) / np.float32(0.25)) ** 2))
         inputs = np.concatenate([_BOUND * np.tanh(scaled / _BOUND), missing, np.sin(angle), np.cos(angle), bumps], axis=1)
-        in_noise = np.clip(np.nan_to_num(features[:, self._in_noise]), -_LINEAR_BOUND, _LINEAR_BOUND) / _LINEAR_UNIT
-        linear = in_noise[:, :, None] * bumps[:, None, :]
-        return inputs.astype(np.float32), linear.reshape(len(features), -1).astype(np.float32)
+        return inputs.astype(np.float32)
 
     @property
     def _steady(self) -> list[int]:
         return [i for i, name in enumerate(self.names) if is_steady(name)]
-
-    @property
-    def _in_noise(self) -> list[int]:
-        return [i for i, name in enumerate(self.names) if name.endswith("_in_noise")]

@@ -46,9 +46,9 @@ class Neural(Pooled):
         blocks: int = 1,
         steps: int = 300,
         batch: int = 512,
-        learning_rate: float = 0.01,
+        learning_rate: float = 0.004,
         weight_decay: float = 1.0,
-        input_dropout: float = 0.8,
+        input_dropout: float = 0.9,
         dropout: float = 0.5,
         threads: int = 1,
         **pooled: Any,
@@ -62,9 +62,9 @@ class Neural(Pooled):
     def _train(self, features: Features, target: Floats, weight: Floats) -> None:
         device = choose_device()
         self._encoder = Encoder.of(features, self._names + STEP_FEATURES)
-        columns = (*self._encoder.encode(features), target, weight / weight.mean())
+        columns = (self._encoder.encode(features), target, weight / weight.mean())
         rows = Rows(*(torch.as_tensor(column, dtype=torch.float32, device=device) for column in columns))
-        shape = Shape(self.networks, *self._encoder.widths, self.hidden, self.blocks)
+        shape = Shape(self.networks, self._encoder.width, self.hidden, self.blocks)
         with reproducible(device, self.threads):
             self._parameters = Training.begin(shape, self.schedule, self.seed, device).run(rows)
 
@@ -75,9 +75,8 @@ class Neural(Pooled):
         parts = []
         with reproducible(device, self.threads), torch.inference_mode():
             for start in range(0, len(features), _BLOCK):
-                inputs, linear = (torch.from_numpy(x) for x in self._encoder.encode(features[start : start + _BLOCK]))
-                padding = (0, 0, 0, _BLOCK - len(inputs))
-                answer = quantiles(parameters, functional.pad(inputs, padding).to(device), functional.pad(linear, padding).to(device))
+                inputs = torch.from_numpy(self._encoder.encode(features[start : start + _BLOCK]))
+                answer = quantiles(parameters, functional.pad(inputs, (0, 0, 0, _BLOCK - len(inputs))).to(device))
                 parts.append(answer.mean(0)[: len(inputs)].cpu().numpy())
         return np.concatenate(parts, dtype=np.float64)
 

@@ -19,11 +19,10 @@ Parameters = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Shape:
-    """Of K networks: inputs, linear inputs, width of the hidden layers, residual blocks."""
+    """Of K networks: inputs, width of the hidden layers, residual blocks."""
 
     networks: int
     inputs: int
-    linear: int
     hidden: int
     blocks: int
 
@@ -42,16 +41,15 @@ def initial_parameters(shape: Shape, generator: torch.Generator) -> Parameters:
     for block in range(shape.blocks):
         parameters |= {f"block{block}.weight": matrix(hidden, hidden, 1.4), f"block{block}.bias": bias(hidden)}
         parameters |= {f"block{block}.gate": matrix(hidden, hidden, 0.1)}
-    parameters |= {"linear.weight": torch.zeros(shape.networks, shape.linear, 1)}
     parameters |= {"output.weight": matrix(hidden, len(QUANTILES), 0.1), "output.bias": bias(len(QUANTILES))}
     return parameters
 
 
-def quantiles(parameters: Parameters, inputs: Tensor, linear: Tensor, masks: list[Tensor] | None = None) -> Tensor:
-    """Quantiles (K, R, 9), ascending, of inputs (K, R, I) and linear inputs (K, R, L), or (R, I) and (R, L).
+def quantiles(parameters: Parameters, inputs: Tensor, masks: list[Tensor] | None = None) -> Tensor:
+    """Quantiles (K, R, 9), ascending, of inputs (K, R, I) or (R, I).
 
-    The output is a median, to which the linear inputs are added, and the distances from each quantile to the next, made
-    positive by softplus. `masks` are the dropout masks of the input and of each block while training.
+    The output is a median and the distances from each quantile to the next, made positive by softplus. `masks`
+    are the dropout masks of the input and of each block while training.
     """
     drop = iter(masks or ())
     if masks:
@@ -63,7 +61,7 @@ def quantiles(parameters: Parameters, inputs: Tensor, linear: Tensor, masks: lis
             inner = inner * next(drop)
         state = state + inner @ parameters[f"block{block}.gate"]
     raw = (state @ parameters["output.weight"] + parameters["output.bias"]).float()
-    middle = raw[..., _MEDIAN : _MEDIAN + 1] + linear.float() @ parameters["linear.weight"].float()
+    middle = raw[..., _MEDIAN : _MEDIAN + 1]
     # A distance begins near what a normal variable of deviation 1 has between neighbouring deciles.
     above = middle + functional.softplus(raw[..., _MEDIAN + 1 :] - 1.2).cumsum(-1)
     below = middle - functional.softplus(raw[..., :_MEDIAN] - 1.2).flip(-1).cumsum(-1).flip(-1)

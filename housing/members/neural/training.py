@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,7 +38,6 @@ class Rows:
     """Training rows on one device: inputs (R, I), targets (R,), weights (R,) of mean 1."""
 
     inputs: Tensor
-    linear: Tensor
     target: Tensor
     weight: Tensor
 
@@ -66,16 +67,31 @@ class Training:
     def run(self, rows: Rows) -> Parameters:
         """Train to the end of the schedule; the finished parameters, detached."""
         while self.done < self.schedule.steps:
-            self._step(rows)
+            self.step(rows)
         return {name: value.detach() for name, value in self.parameters.items()}
 
-    def _step(self, rows: Rows) -> None:
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs: a copy, made of tensors and plain values, as `torch.save` takes it."""
+        parameters = {name: value.detach() for name, value in self.parameters.items()}
+        state = {"parameters": parameters, "optimizer": self.optimizer.state_dict(), "generator": self.generator.get_state()}
+        return copy.deepcopy(state | {"done": self.done})
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up the run whose `state` this is; shape and schedule must be the same."""
+        with torch.no_grad():
+            for name, value in self.parameters.items():
+                value.copy_(state["parameters"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.done = int(state["done"])
+
+    def step(self, rows: Rows) -> None:
         """One update of every network, each on a batch of its own."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.done)
         size = (self.shape.networks, min(self.schedule.batch, len(rows.target)))
         chosen = torch.randint(len(rows.target), size, generator=self.generator, device=rows.target.device)
-        forecast = quantiles(self.parameters, rows.inputs[chosen], rows.linear[chosen], self._masks(size))
+        forecast = quantiles(self.parameters, rows.inputs[chosen], self._masks(size))
         loss = (rows.weight[chosen] * pinball(rows.target[chosen], forecast)).mean(1).sum()
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
