@@ -30,5 +30,5 @@ def require_success(final: Snapshot, settings: Settings) -> None:
     if failed is None:
         raise ExecutionError(f"execution {final.status.lower()}: {final.reason or 'it was stopped; start it again with `housing run`'}")
     line = logs.last_line(failed.job_kind, failed.job_name, settings)
-    tail = f" Last log line: {line}" if line and line not in failed.reason else ""
+    tail = f"; last log line: {line}" if line and line not in failed.reason else ""
     raise ExecutionError(f"{failed.name} failed: {failed.reason or final.reason}{tail}")

@@ -13,7 +13,7 @@ from housing.gate import Limits
 from housing.study import DEFAULT_MEMBERS
 from pipelines.definition import metrics
 from pipelines.settings import Settings
-from pipelines.validate import walk
+from pipelines.validate import faults, walk
 
 
 def step(definition: dict[str, Any], name: str) -> Mapping[str, Any]:
@@ -133,9 +133,26 @@ def test_a_metric_is_read_from_the_middle_of_a_log_line(value: str) -> None:
         assert float(found.group(1)) == float(value)
 
 
-def test_the_address_of_checkpoints_changes_with_the_hyperparameters(definition: dict[str, Any]) -> None:
+@pytest.fixture(scope="module")
+def encrypted() -> dict[str, Any]:
+    """The definition of other choices: a key, no Spot, another seed."""
     from pipelines.definition.build import build_definition
 
-    reseeded = build_definition(Settings(seed=8))
-    before, after = (trained(built)[0]["Arguments"]["CheckpointConfig"]["S3Uri"] for built in (definition, reseeded))
+    return build_definition(Settings(kms_key_id="alias/housing", use_spot=False, seed=8))
+
+
+def test_the_address_of_checkpoints_changes_with_the_hyperparameters(definition: dict[str, Any], encrypted: dict[str, Any]) -> None:
+    before, after = (trained(built)[0]["Arguments"]["CheckpointConfig"]["S3Uri"] for built in (definition, encrypted))
     assert before != after
+
+
+def test_a_chosen_key_encrypts_every_volume_and_output(encrypted: dict[str, Any]) -> None:
+    assert faults(encrypted) == []
+    for job in (step for step in walk(encrypted["Steps"]) if "CacheConfig" in step):
+        assert json.dumps(job["Arguments"]).count("alias/housing") == 2, job["Name"]
+
+
+def test_without_spot_there_is_no_waiting_time(encrypted: dict[str, Any]) -> None:
+    for job in trained(encrypted):
+        assert job["Arguments"].get("EnableManagedSpotTraining", False) is False
+        assert "MaxWaitTimeInSeconds" not in job["Arguments"]["StoppingCondition"]
