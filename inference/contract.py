@@ -47,7 +47,7 @@ class Input(msgspec.Struct, frozen=True):
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of a request.
 
-    `members` asks for some of the online members instead of all, `explain` for the reasons of the drawdown probability.
+    `members` asks for some of the online members instead of all, `explain` for the reasons of the price and of the drawdown.
     `batch_size`, `cross_learning` and `predict_batches_jointly` are read for compatibility and change nothing.
     """
 

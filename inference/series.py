@@ -43,7 +43,7 @@ class Ask:
     ----------
     threshold : drawdown depth, None for the model's own definition.
     members : the members that are asked, None for all that answer online.
-    explain : whether the reasons of the drawdown probability are wanted.
+    explain : whether the reasons of price and drawdown are wanted.
     """
 
     threshold: float | None = None
