@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.archives import unpack
-from emulator.processes import Command, Processes, RunningProcess
+from emulator.processes import Processes, RunningProcess
 from emulator.s3 import Objects, parse
+from emulator.sandbox import Container, command_of
 
 if TYPE_CHECKING:
     from emulator.context import Context
@@ -96,14 +97,14 @@ def start_model_server(  # noqa: PLR0917
     ImageError, ObjectError, ArchiveError, ContainerError
         When the image is unknown, the model can't be fetched or unpacked, or the program can't be started.
     """
-    entry, root = context.images.resolve(image), home / "opt/ml"
+    root = home / "opt/ml"
     (root / "model").mkdir(parents=True, exist_ok=True)
+    context.images.resolve(image)  # before the model is fetched, which may take long
     if model_data_url:
         fetch_model(context, model_data_url, root / "model")
     port, log = free_port(), log or home / "container.log"
-    contract = {"SAGEMAKER_BIND_TO_PORT": str(port), "SAGEMAKER_BASE_DIR": str(root)}
-    env = entry.environment() | context.environment() | dict(environment) | contract
-    process = context.part(Processes).start(Command(entry.command(["serve"]), env, entry.folder, log))
+    env = {**environment, "SAGEMAKER_BIND_TO_PORT": str(port)}
+    process = context.part(Processes).start(command_of(context, Container(image, ["serve"], env, root, log)))
     return ServerProcess(process, port, log)
 
 

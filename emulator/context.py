@@ -38,6 +38,8 @@ class Context:
         Factor on the waits that only imitate the service (retry back-off, Spot restart): EMULATOR_WAIT_SCALE, else 1.
     stop_grace_seconds
         How long a job that is told to stop may take between SIGTERM and SIGKILL: EMULATOR_STOP_GRACE_SECONDS, else 120.
+    sandbox
+        How jobs are kept to files of their own, `process` or `mount`: EMULATOR_SANDBOX, else `process`.
     closing
         Set when the emulator ends: what runs now leaves its record as it is, and is marked as failed at the next start.
     """
@@ -50,6 +52,7 @@ class Context:
     images: Images
     wait_scale: float = field(default_factory=lambda: _setting("EMULATOR_WAIT_SCALE", 1.0))
     stop_grace_seconds: float = field(default_factory=lambda: _setting("EMULATOR_STOP_GRACE_SECONDS", 120.0))
+    sandbox: str = field(default_factory=lambda: os.environ.get("EMULATOR_SANDBOX", "process"))
     closing: threading.Event = field(default_factory=threading.Event, repr=False)
     _parts: dict[type[Any], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)

@@ -55,12 +55,16 @@ class RunningProcess:
         threading.Thread(target=lambda: tell(self._popen.wait()), name=f"wait-{self.pid}", daemon=True).start()
 
     def terminate(self) -> None:
-        """Ask the command to end: SIGTERM to its process group."""
-        self._signal(signal.SIGTERM)
+        """Ask the command to end: SIGTERM to it alone, as a container's first process gets it, and not to what it started."""
+        if self._popen.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._popen.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End the command and every descendant, at once."""
-        self._signal(signal.SIGKILL)
+        if self._popen.returncode is None:  # once collected, its id may be another's
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
         reaper.kill_marked(self._mark)
 
@@ -70,11 +74,6 @@ class RunningProcess:
         self.wait(grace_seconds)
         self.kill()
         return int(self._popen.returncode)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._popen.returncode is None:  # once collected, its id may be another's
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._popen.pid, number)
 
 
 class Processes:

@@ -28,7 +28,7 @@ class Checkpoints:
         """Copy what was saved into every host's folder."""
         for folder, sync in zip(self._folders, self._syncs, strict=True):
             try:
-                copy_in(self._objects, Source(join(self._config["S3Uri"], "")), folder, Cluster("", 1), "algo-1")
+                copy_in(self._objects, Source(join(self._config["S3Uri"], "")), folder, Cluster("", ["algo-1"]), "algo-1")
             except ObjectError:
                 return  # nothing saved yet
             sync.remember()

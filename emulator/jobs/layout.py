@@ -1,7 +1,7 @@
 """The `/opt/ml` of one host of one job, as a folder that `SAGEMAKER_BASE_DIR` names."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,10 +32,6 @@ class Layout:
         local = self.root / wanted.relative_to(CONTRACT_ROOT)
         local.mkdir(parents=True, exist_ok=True)
         return local
-
-    def words(self, words: Sequence[str]) -> list[str]:
-        """A command's words, with those that are paths below `/opt/ml` moved below the root."""
-        return [str(self.root / word[len("/opt/ml/") :]) if word.startswith("/opt/ml/") else word for word in words]
 
     def write_json(self, path: str, content: Mapping[str, Any]) -> None:
         """Write a configuration file, for example `input/config/hyperparameters.json`."""

@@ -15,6 +15,7 @@ from emulator.jobs.sync import FolderSync
 from emulator.logs import SHIP_SECONDS, LogStream, log_file
 from emulator.processes import Command
 from emulator.s3 import Objects
+from emulator.sandbox import Container, command_of, host_names
 
 KIND = "processing-job"
 LOG_GROUP = "ProcessingJobs"
@@ -42,7 +43,7 @@ class _Processing:
         self.job, self.record = job, job.record()
         self.home = job.context.home / "jobs" / "processing" / job.name
         resources = self.record["ProcessingResources"]["ClusterConfig"]
-        self.cluster = Cluster(resources["InstanceType"], resources["InstanceCount"])
+        self.cluster = Cluster(resources["InstanceType"], host_names(job.context, resources["InstanceCount"]))
         self.layouts = {host: Layout(self.home / host) for host in self.cluster.hosts}
         self.objects = job.context.part(Objects)
         self.continuous: list[FolderSync] = []
@@ -88,18 +89,14 @@ class _Processing:
             sync.push()
 
     def _command(self, host: str) -> Command:
-        application, layout = self.record["AppSpecification"], self.layouts[host]
-        image = self.job.context.images.resolve(application["ImageUri"])
-        words = [*application.get("ContainerEntrypoint", []), *application.get("ContainerArguments", [])]
+        application = self.record["AppSpecification"]
         if not application.get("ContainerEntrypoint"):
             raise JobError("ClientError: AppSpecification.ContainerEntrypoint is missing: an image without a container has no entrypoint")
-        contract = {
-            "SAGEMAKER_BASE_DIR": str(layout.root),
-            "PROCESSING_JOB_NAME": self.record["ProcessingJobName"],
-            "PROCESSING_JOB_ARN": self.record["ProcessingJobArn"],
-        }
-        env = image.environment() | self.job.context.environment() | self.record.get("Environment", {}) | contract
-        return Command(image.command(layout.words(words)), env, image.folder, self._log(host))
+        words = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])]
+        names = {"PROCESSING_JOB_NAME": self.record["ProcessingJobName"], "PROCESSING_JOB_ARN": self.record["ProcessingJobArn"]}
+        env = self.record.get("Environment", {}) | names
+        container = Container(application["ImageUri"], words, env, self.layouts[host].root, self._log(host), self.cluster.hosts)
+        return command_of(self.job.context, container)
 
     def _log(self, host: str) -> Path:
         return log_file(self.job.context, LOG_GROUP, self.job.name, host)

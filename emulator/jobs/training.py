@@ -20,6 +20,7 @@ from emulator.jobs.secondary import end, enter
 from emulator.logs import SHIP_SECONDS, LogStream, log_file
 from emulator.processes import Command
 from emulator.s3 import Objects
+from emulator.sandbox import Container, command_of, host_names
 
 KIND = "training-job"
 LOG_GROUP = "TrainingJobs"
@@ -44,7 +45,7 @@ class _Training:
         self.job, self.record = job, job.record()
         self.home = job.context.home / "jobs" / "training" / job.name
         resources = self.record["ResourceConfig"]
-        self.cluster = Cluster(resources["InstanceType"], resources["InstanceCount"])
+        self.cluster = Cluster(resources["InstanceType"], host_names(job.context, resources["InstanceCount"]))
         self.layouts = {host: Layout(self.home / host) for host in self.cluster.hosts}
         self.objects = job.context.part(Objects)
         self.streams = [LogStream(job.context, LOG_GROUP, job.name, host) for host in self.cluster.hosts]
@@ -108,15 +109,11 @@ class _Training:
 
     def _command(self, host: str) -> Command:
         algorithm = self.record["AlgorithmSpecification"]
-        image, layout = self.job.context.images.resolve(algorithm.get("TrainingImage", "")), self.layouts[host]
         words = [*algorithm.get("ContainerEntrypoint", ["train"]), *algorithm.get("ContainerArguments", [])]
-        contract = {
-            "SAGEMAKER_BASE_DIR": str(layout.root),
-            "TRAINING_JOB_NAME": self.record["TrainingJobName"],
-            "TRAINING_JOB_ARN": self.record["TrainingJobArn"],
-        }
-        env = image.environment() | self.job.context.environment() | self.record.get("Environment", {}) | contract
-        return Command(image.command(layout.words(words)), env, image.folder, self._log(host))
+        names = {"TRAINING_JOB_NAME": self.record["TrainingJobName"], "TRAINING_JOB_ARN": self.record["TrainingJobArn"]}
+        env = self.record.get("Environment", {}) | names
+        image, root = algorithm.get("TrainingImage", ""), self.layouts[host].root
+        return command_of(self.job.context, Container(image, words, env, root, self._log(host), self.cluster.hosts))
 
     def _log(self, host: str) -> Path:
         return log_file(self.job.context, LOG_GROUP, self.job.name, host)

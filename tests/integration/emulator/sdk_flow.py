@@ -7,8 +7,15 @@ import sys
 from typing import Any
 
 from sagemaker.core.processing import Processor
-from sagemaker.core.resources import Model, ProcessingJob, TrainingJob
-from sagemaker.core.shapes import ContainerDefinition, ProcessingOutput, ProcessingS3Output
+from sagemaker.core.resources import Endpoint, EndpointConfig, Model, ProcessingJob, TrainingJob
+from sagemaker.core.shapes import (
+    ContainerDefinition,
+    ModelDataSource,
+    ProcessingOutput,
+    ProcessingS3Output,
+    ProductionVariant,
+    S3ModelDataSource,
+)
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
 from sagemaker.mlops.workflow.steps import ProcessingStep
@@ -60,4 +67,17 @@ def modelled() -> dict[str, Any]:
     return {"found": found, "left": [item.model_name for item in Model.get_all(name_contains="sdk-model")], "jobs": jobs}
 
 
-sys.stdout.write("\n" + json.dumps({"trained": trained(), "piped": piped(), "modelled": modelled()}) + "\n")
+def hosted() -> dict[str, Any]:
+    source = S3ModelDataSource(s3_uri="s3://workshop/sdk-model/", s3_data_type="S3Prefix", compression_type="None")
+    container = ContainerDefinition(image=IMAGE, model_data_source=ModelDataSource(s3_data_source=source))
+    Model.create(model_name="sdk-hosted", primary_container=container, execution_role_arn=ROLE)
+    variant = ProductionVariant(variant_name="all", model_name="sdk-hosted", instance_type="ml.m5.large", initial_instance_count=1)
+    EndpointConfig.create(endpoint_config_name="sdk-hosted", production_variants=[variant])
+    endpoint = Endpoint.create(endpoint_name="sdk-hosted", endpoint_config_name="sdk-hosted")
+    endpoint.wait_for_status("InService", poll=1)
+    answer = endpoint.invoke(body=b"rose", content_type="text/plain")
+    endpoint.delete()
+    return {"answer": answer.body.read().decode() if hasattr(answer.body, "read") else str(answer.body)}
+
+
+sys.stdout.write("\n" + json.dumps({"trained": trained(), "piped": piped(), "modelled": modelled(), "hosted": hosted()}) + "\n")

@@ -14,8 +14,9 @@ OPT_OUT = "SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {TelemetryOptO
 
 
 @pytest.mark.slow
-def test_the_sdk_trains_with_logs_runs_a_pipeline_and_keeps_models(workshop, tmp_path):
+def test_the_sdk_trains_with_logs_runs_a_pipeline_keeps_models_and_hosts_one(workshop, tmp_path):
     workshop.put("sdk-input/a.csv", "1,2")
+    workshop.put("sdk-model/word", "fine")
     (tmp_path / "config.yaml").write_text(OPT_OUT)
     settings = {
         "SAGEMAKER_VALIDATE_ROLE": "false",
@@ -34,3 +35,4 @@ def test_the_sdk_trains_with_logs_runs_a_pipeline_and_keeps_models(workshop, tmp
     assert result["piped"] == {"status": "Succeeded", "steps": ["Succeeded"]}
     assert (result["modelled"]["found"], result["modelled"]["left"]) == (["sdk-model"], [])
     assert "Completed" in result["modelled"]["jobs"]
+    assert "fine ROSE" in result["hosted"]["answer"]

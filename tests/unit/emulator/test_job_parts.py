@@ -94,7 +94,6 @@ def test_links_and_damage_are_refused(tmp_path):
 def test_a_path_of_the_contract_is_one_below_the_root(tmp_path):
     layout = Layout(tmp_path)
     assert layout.folder("/opt/ml/processing/in") == tmp_path / "opt/ml/processing/in"
-    assert layout.words(["sh", "/opt/ml/code/x.sh", "/opt/mlx"]) == ["sh", str(tmp_path / "opt/ml/code/x.sh"), "/opt/mlx"]
     for path in ("/etc", "/opt/ml/../etc", "relative"):
         with pytest.raises(LayoutError, match="is not below /opt/ml"):
             layout.folder(path)
@@ -133,10 +132,9 @@ def test_the_last_value_of_a_metric_counts(tmp_path):
 
 
 def test_hosts_get_disjoint_shares_that_cover_everything():
-    cluster, items = Cluster("ml.m5.large", 3), [str(number) for number in range(10)]
+    cluster, items = Cluster("ml.m5.large", ["a", "b", "c"]), [str(number) for number in range(10)]
     shares = [cluster.share(items, host) for host in cluster.hosts]
     assert sorted(item for share in shares for item in share) == items
-    assert len(set(cluster.hosts)) == 3
 
 
 def test_a_grid_is_every_combination_and_draws_follow_their_scale():
