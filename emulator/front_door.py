@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
 from emulator import operations, protocol
@@ -15,6 +15,8 @@ from emulator.asgi import Application, ClientGoneError, Receive, Scope, Send, en
 from emulator.context import Context
 from emulator.routing import service_of, signed_service
 
+Choice: TypeAlias = Callable[[str, str], Application | None]
+"""From the method and path of a request to the application that answers it, or None."""
 _THREADS = 32
 _LOG = logging.getLogger(__name__)
 
@@ -29,8 +31,7 @@ class FrontDoor:
     others
         What answers every service that has no registered operation.
     direct
-        Applications for the paths of a service that don't go through `protocol.answer`: a function from the request's path and method
-        to an application or None, by service.
+        What answers those paths of a service that don't go through `protocol.answer`, by service.
     pages
         What unsigned requests see, by path.
     """
@@ -39,7 +40,7 @@ class FrontDoor:
         self,
         context: Context,
         others: Application,
-        direct: Mapping[str, Callable[[str, str], Application | None]],
+        direct: Mapping[str, Choice],
         pages: Mapping[str, Callable[[], dict[str, Any]]],
     ) -> None:
         self._context, self._others, self._direct, self._pages = context, others, direct, pages

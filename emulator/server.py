@@ -18,8 +18,9 @@ import uvicorn
 from emulator import operations
 from emulator.aws import Aws
 from emulator.context import Context
+from emulator.endpoints.asynchronous import AsynchronousInvocations
 from emulator.endpoints.invoke import Invocations
-from emulator.front_door import FrontDoor
+from emulator.front_door import Choice, FrontDoor
 from emulator.functions.invoke import Invoker
 from emulator.home import Home, LastRun
 from emulator.images import read_images
@@ -82,7 +83,10 @@ async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket
     operations.load()
     invoker = context.part(Invoker)
     invoker.serve_on(asyncio.get_running_loop())
-    direct = {"sagemaker-runtime": Invocations(context).application, "lambda": invoker.application}
+    direct = {
+        "sagemaker-runtime": _either(Invocations(context).application, AsynchronousInvocations(context).application),
+        "lambda": invoker.application,
+    }
     door = FrontDoor(context, aws.app, direct, {"/health": lambda: _health(context, run_as), "/": lambda: _status(context, run_as)})
     config = uvicorn.Config(
         door,
@@ -104,6 +108,10 @@ async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket
     finally:
         door.close()
         aws.close()
+
+
+def _either(first: Choice, second: Choice) -> Choice:
+    return lambda method, path: first(method, path) or second(method, path)
 
 
 def _health(context: Context, run_as: LastRun) -> dict[str, Any]:

@@ -123,6 +123,11 @@ def _retain(fields: dict[str, Any], record: Mapping[str, Any], retained: Collect
         fields["Config"]["DataCaptureConfig"] = record["Config"].get("DataCaptureConfig")
 
 
+def delete(context: Context, endpoint: str) -> None:
+    """Stop the endpoint that was just marked as Deleting; its record goes when its processes are gone."""
+    context.part(Fleet).remove(endpoint)
+
+
 def reweigh(context: Context, endpoint: str, desired: Mapping[str, Mapping[str, Any]]) -> None:
     """Give variants new weights and instance counts."""
     context.part(Fleet).change(endpoint, lambda: _reweigh(context, endpoint, desired), on_failure="InService")
@@ -144,6 +149,8 @@ def _reweigh(context: Context, endpoint: str, desired: Mapping[str, Mapping[str,
 def restore(context: Context) -> None:
     """Start again every endpoint that ran when the emulator ended; until it is ready its status is SystemUpdating."""
     for record in context.store.list(KIND):
-        if record["EndpointStatus"] != "Failed":
+        if record["EndpointStatus"] == "Deleting":
+            context.store.delete(KIND, record["EndpointName"])
+        elif record["EndpointStatus"] != "Failed":
             context.store.update(KIND, record["EndpointName"], {"EndpointStatus": "SystemUpdating"})
             create(context, record["EndpointName"])

@@ -11,7 +11,7 @@ from emulator.endpoints import deployment
 from emulator.endpoints.alarms import require
 from emulator.endpoints.bluegreen import Policy
 from emulator.endpoints.configs import config_of
-from emulator.endpoints.fleet import KIND, Fleet
+from emulator.endpoints.fleet import KIND
 from emulator.errors import invalid
 from emulator.listing import Listing
 from emulator.operations import Answer, Request, operation
@@ -78,9 +78,9 @@ def delete_endpoint(request: Request, context: Context) -> Answer:
     """Stop the processes and forget the endpoint."""
     name = request["EndpointName"]
     record = _settled(context, name)
-    if context.store.delete(KIND, name):
-        context.part(Fleet).remove(name)
-        drop_tags(context, record["EndpointArn"])
+    _begin(context, record, {}, "Deleting")
+    drop_tags(context, record["EndpointArn"])
+    deployment.delete(context, name)
     return {}
 
 
@@ -123,8 +123,8 @@ def _settled(context: Context, name: str) -> dict[str, Any]:
     return record
 
 
-def _begin(context: Context, record: dict[str, Any], fields: dict[str, Any]) -> None:
+def _begin(context: Context, record: dict[str, Any], fields: dict[str, Any], status: str = "Updating") -> None:
     """Take the endpoint for one change: of two that come at once, the second is refused."""
-    change = {**fields, "EndpointStatus": "Updating", "LastModifiedTime": time.time()}
+    change = {**fields, "EndpointStatus": status, "LastModifiedTime": time.time()}
     if context.store.update(KIND, record["EndpointName"], change, expect={"EndpointStatus": record["EndpointStatus"]}) is None:
         raise invalid(f'Cannot update in-progress endpoint "{record["EndpointArn"]}".')

@@ -56,8 +56,6 @@ class Fleet:
         if failures:
             self.retire(variants)
             raise failures[0]
-        for variant in variants:
-            variant.keep()
         return variants
 
     def retire(self, variants: Iterable[LiveVariant], drain_seconds: float = 0) -> None:
@@ -68,10 +66,15 @@ class Fleet:
             variant.retire()
 
     def remove(self, endpoint: str) -> None:
-        """Stop an endpoint."""
+        """Take no more invocations for an endpoint; its processes end, and then its record, in a thread."""
         routes = self._routes.pop(endpoint, None)
-        if routes is not None:
-            self.retire(routes.running)
+
+        def run() -> None:
+            self.retire(routes.running if routes is not None else [])
+            if not self.closing.is_set():
+                self._context.store.delete(KIND, endpoint)
+
+        threading.Thread(target=run, name=f"endpoint-{endpoint}", daemon=True).start()
 
     def change(self, endpoint: str, work: Callable[[], dict[str, Any]], on_failure: str) -> None:
         """Run a transition in a thread; it returns the fields that the endpoint's record gets with its new status.

@@ -39,8 +39,9 @@ class Hosting:
         return name
 
     def delete(self, name: str) -> None:
-        """Delete an endpoint."""
+        """Delete an endpoint, and wait until it is gone."""
         self.sagemaker.delete_endpoint(EndpointName=name)
+        self.sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1})
 
     def endpoint(self, name: str, config: str, wait: bool = True) -> str:
         """A new endpoint, in service unless told not to wait."""

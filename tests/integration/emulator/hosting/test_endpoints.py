@@ -180,7 +180,9 @@ def test_a_container_that_exits_fails_the_endpoint_with_its_last_words(hosting):
         assert part in described["FailureReason"]
     with pytest.raises(ClientError, match="not found"):
         hosting.invoke("leaves")
-    hosting.sagemaker.delete_endpoint(EndpointName="leaves")
+    hosting.delete("leaves")
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        hosting.sagemaker.describe_endpoint(EndpointName="leaves")
 
 
 def test_what_a_container_prints_is_in_cloudwatch(hosting, emulator):
