@@ -9,7 +9,7 @@ from housing.panel import Floats
 
 _MEDIAN = len(QUANTILES) // 2
 _NARROWEST, _WIDEST = 0.7, 4.0
-_PRIOR_ORIGINS = 1.0
+_PRIOR_ORIGINS = 10.0
 """Weight, in origins, of the belief that the bands are right as they are."""
 
 

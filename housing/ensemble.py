@@ -19,6 +19,7 @@ from housing.calibration import conformal_factors, widen
 from housing.errors import ArtifactError, SettingsError
 from housing.features.trend import Trend
 from housing.forecast import QUANTILES
+from housing.members import BASELINES
 from housing.members.store import read_json, write_json
 from housing.panel import Floats, Panel
 
@@ -26,7 +27,8 @@ ONLINE_MEMBERS: tuple[str, ...] = ("catboost", "linear", "momentum", "naive", "n
 """Members quick enough to answer for a series that is first seen in a request."""
 
 _HALF_LIFE_YEARS = 2.0
-_SHARPNESS = 4.0
+_SHARPNESS = 2.0
+"""A member with half the loss of another weighs four times as much: near to equal, since last year's best is rarely next year's."""
 _BLOCK_EDGES = (0.25, 0.5)
 """Fractions of the horizon at which a new block of horizons begins."""
 
@@ -76,8 +78,8 @@ class Ensemble:
     def fit(self, panel: Panel, backtest: Backtest) -> Self:
         """Weights and calibration from the forecasts of `backtest` that matured by the end of `panel`."""
         self.horizon = backtest.horizon
-        names = tuple(sorted(name for name in backtest.values if name != "ensemble"))
-        online = tuple(name for name in names if name in ONLINE_MEMBERS)
+        names = contributors(backtest.values)
+        online = contributors(name for name in backtest.values if name in ONLINE_MEMBERS)
         self.full = _fit_blend(panel, backtest, names)
         self.online = _fit_blend(panel, backtest, online) if online and online != names else self.full
         return self
@@ -132,6 +134,12 @@ class Ensemble:
         return self.full, self.online
 
 
+def contributors(members: Iterable[str]) -> tuple[str, ...]:
+    """The members that an ensemble is made of: baselines stand beside it to be beaten, and in it only without any other."""
+    names = tuple(sorted(name for name in members if name != "ensemble"))
+    return tuple(name for name in names if name not in BASELINES) or names
+
+
 def walk_forward(panel: Panel, backtest: Backtest, origins: Iterable[int] | None = None) -> Floats:
     """The ensemble's forecast at each origin (default: all of the backtest), float64 (O, N, H, 9).
 
@@ -181,12 +189,11 @@ def _fit_blend(panel: Panel, backtest: Backtest, names: tuple[str, ...]) -> Blen
     noise = Trend.of(panel).noise[:, -1]
     stacked = np.stack([backtest.values[name].astype(np.float64) for name in names])
     losses = pinball(stacked, actual[None]) / noise[:, None]
-    weights = equal.copy()
-    for block in blocks:
-        loss = _mean_loss(losses[..., block], recency)
-        if np.isfinite(loss).all():
-            power = (loss / loss.min()) ** -_SHARPNESS
-            weights[:, block] = (power / power.sum())[:, None]
+    weights = equal
+    loss = _mean_loss(losses, recency)
+    if np.isfinite(loss).all():
+        power = (loss / loss.min()) ** -_SHARPNESS
+        weights = np.repeat((power / power.sum())[:, None], horizon, axis=1)
     mean = weighted_mean(stacked, weights)
     return Blend(names, weights, conformal_factors(mean, actual, recency, blocks))
 
