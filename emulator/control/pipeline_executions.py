@@ -8,7 +8,7 @@ from typing import Any
 
 from emulator.context import Context
 from emulator.control.pipelines import KIND as PIPELINE
-from emulator.control.pipelines import pipeline
+from emulator.control.pipelines import current_version
 from emulator.control.selection import select
 from emulator.definition.document import parameter_values, read_definition
 from emulator.definition.executions import Executions
@@ -26,7 +26,7 @@ _RESTARTED = "InternalServerError: the emulator ended while this execution ran. 
 @operation("sagemaker", "StartPipelineExecution")
 def start_pipeline_execution(request: dict[str, Any], context: Context) -> dict[str, Any]:
     """Start an execution, once per ClientRequestToken."""
-    source = pipeline(context, request["PipelineName"])
+    source = current_version(request, context)
     given = {item["Name"]: item["Value"] for item in request.get("PipelineParameters", [])}
     definition = read_definition(source["PipelineDefinition"])
     values, now, identity = parameter_values(definition, given), time.time(), _execution_id()

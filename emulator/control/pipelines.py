@@ -88,6 +88,21 @@ def pipeline(context: Context, name: str) -> dict[str, Any]:
     return record
 
 
+def current_version(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The record of the pipeline that a request names, if it asks for no other version than the latest, the only one that is kept.
+
+    Raises
+    ------
+    ApiError
+        When there is no such pipeline, or it asks for another version.
+    """
+    record = pipeline(context, request["PipelineName"])
+    version, latest = request.get("PipelineVersionId", record["PipelineVersionId"]), record["PipelineVersionId"]
+    if version != latest or "PipelineVersionAlias" in request:
+        raise not_found(f"This emulator keeps the latest version of a pipeline only: that of {record['PipelineName']} is {latest}")
+    return record
+
+
 @operation("sagemaker", "UpdatePipeline")
 def update_pipeline(request: dict[str, Any], context: Context) -> dict[str, Any]:
     """Change what is given; running executions keep the definition that they began with."""
@@ -103,7 +118,7 @@ def update_pipeline(request: dict[str, Any], context: Context) -> dict[str, Any]
 @operation("sagemaker", "DescribePipeline")
 def describe_pipeline(request: dict[str, Any], context: Context) -> dict[str, Any]:
     """All that is known of a pipeline."""
-    return pipeline(context, request["PipelineName"])
+    return current_version(request, context)
 
 
 @operation("sagemaker", "ListPipelines")

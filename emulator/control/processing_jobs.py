@@ -23,6 +23,8 @@ _LISTING = Listing(
 @operation("sagemaker", "CreateProcessingJob", simulated="instance types are names only; the network is not isolated")
 def create_processing_job(request: dict[str, Any], context: Context) -> dict[str, Any]:
     """Record a processing job and start it."""
+    if any(item.get("S3Input", {}).get("S3InputMode") == "Pipe" for item in request.get("ProcessingInputs", [])):
+        raise invalid("S3InputMode Pipe is not run by this emulator: use File")
     name, now = request["ProcessingJobName"], time.time()
     arn = context.arn(f"processing-job/{name}")
     record = {key: value for key, value in request.items() if key != "Tags"} | {

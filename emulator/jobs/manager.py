@@ -2,10 +2,13 @@
 
 import logging
 import queue
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from emulator.operations import at_start
 
 if TYPE_CHECKING:
     from emulator.context import Context
@@ -67,6 +70,12 @@ class Job:
             self.mailbox.put(Stop())
             if self.interrupt is not None:
                 self.interrupt()
+
+
+@at_start
+def clear_leftovers(context: "Context") -> None:
+    """Remove what the jobs of a crashed emulator left of their files; their logs stay."""
+    shutil.rmtree(context.home / "jobs", ignore_errors=True)
 
 
 class Jobs:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.model import OperationModel, ServiceModel
 
 from emulator import operations
-from emulator.errors import ApiError
+from emulator.errors import ApiError, EmulatorError
 from emulator.faults import Faults
 from emulator.protocol.decode import decode_json, decode_rest
 from emulator.protocol.encode import Response, encode_error, encode_json, encode_rest
@@ -48,6 +48,8 @@ def answer(  # noqa: PLR0917
         response = encode_json(operation, result) if model.protocol == "json" else encode_rest(operation, result)
     except ApiError as error:
         response = encode_error(error, model.protocol)
+    except EmulatorError as error:
+        response = encode_error(ApiError("InternalFailure", str(error), 500), model.protocol)
     except Exception:  # noqa: BLE001 the edge of the service: a bug here must reach the caller as a 500, not as a dropped connection
         _log.exception("%s %s %s", service, method, path)
         response = encode_error(ApiError("InternalFailure", "the emulator failed: its log has the traceback", 500), model.protocol)

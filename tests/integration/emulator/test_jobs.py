@@ -232,6 +232,16 @@ def test_spot_needs_a_maximum_wait(workshop):
     assert (described["TrainingJobStatus"], described["EnableManagedSpotTraining"]) == ("Completed", True)
 
 
+def test_pipe_mode_is_refused_at_once(workshop):
+    channel = _channel("s3://workshop/x") | {"InputMode": "Pipe"}
+    with pytest.raises(ClientError, match="Pipe is not run by this emulator"):
+        workshop.sagemaker.create_training_job(**workshop.training("pipe", InputDataConfig=[channel]))
+    piped = _input("x", "s3://workshop/x", "/opt/ml/processing/x")
+    piped["S3Input"]["S3InputMode"] = "Pipe"
+    with pytest.raises(ClientError, match="Pipe is not run by this emulator"):
+        workshop.sagemaker.create_processing_job(**workshop.processing("pipe", "true", ProcessingInputs=[piped]))
+
+
 def test_waiters_and_paginators_work_unmodified(workshop):
     for number in range(3):
         workshop.sagemaker.create_processing_job(**workshop.processing(f"listed-{number}", "true"))
@@ -259,7 +269,9 @@ def test_after_a_crash_running_jobs_have_failed_and_left_no_process(workshop, tm
         time.sleep(0.05)
     assert workshop.processes("TRAINING_JOB_NAME=crashed") == []
 
+    assert (tmp_path / "home" / "jobs" / "training" / "crashed").is_dir()
     emulator = start_emulator(tmp_path / "home", workshop.home.with_suffix(".images.yaml"))
+    assert not (tmp_path / "home" / "jobs").exists()
     described = emulator.client("sagemaker").describe_training_job(TrainingJobName="crashed")
     lifecycle.down(emulator.home)
     assert described["TrainingJobStatus"] == "Failed"

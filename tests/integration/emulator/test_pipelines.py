@@ -426,6 +426,10 @@ def test_a_pipeline_lives_from_create_to_delete(workshop):
         workshop.sagemaker.create_pipeline(**create, PipelineDefinition=definition)
     workshop.sagemaker.update_pipeline(PipelineName="life", PipelineDescription="short")
     assert workshop.sagemaker.describe_pipeline(PipelineName=arn)["PipelineDescription"] == "short"
+    version = workshop.sagemaker.update_pipeline(PipelineName="life", PipelineDefinition=definition)["PipelineVersionId"]
+    assert workshop.sagemaker.describe_pipeline(PipelineName="life", PipelineVersionId=version)["PipelineName"] == "life"
+    with pytest.raises(ClientError, match=f"the latest version of a pipeline only: that of life is {version}"):
+        workshop.sagemaker.start_pipeline_execution(PipelineName="life", PipelineVersionId=version - 1)
     execution, _ = workshop.execute("life")
     shown = workshop.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=execution["PipelineExecutionArn"])
     assert shown["PipelineDefinition"] == definition

@@ -99,6 +99,12 @@ def test_a_retry_policy_gives_up_after_its_attempts(workshop, faults):
     assert steps["Train"]["FailureReason"].endswith("Failed to invoke sagemaker:CreateTrainingJob. Error Details: try later")
 
 
+def test_a_malformed_faults_file_is_named_in_the_answer(workshop, faults):
+    faults(spots=[])
+    with pytest.raises(ClientError, match=r"InternalFailure.*faults\.yaml may have seed, spot, capacity and operations"):
+        workshop.sagemaker.list_models()
+
+
 def test_the_same_seed_strikes_the_same_calls(workshop, faults):
     def struck() -> list[bool]:
         faults(operations=[{"operation": "sagemaker:ListTags", "probability": 0.5}])
