@@ -9,7 +9,7 @@ import numpy as np
 
 from housing.panel import Floats
 
-OUTLOOK, DEPTH, PATHS = 0.5, 0.1, 0.4
+OUTLOOK, DEPTH, PATHS = 0.65, 0.1, 0.25
 
 
 @dataclass(frozen=True)
