@@ -134,6 +134,56 @@ class Workshop:
         return {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
 
 
+class Build:
+    """Parts of pipeline definitions."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def get(self, reference: str) -> dict[str, str]:
+        return {"Get": reference}
+
+    def join(self, *values: Any, on: str = "/") -> dict[str, Any]:
+        return {"Std:Join": {"On": on, "Values": list(values)}}
+
+    def output(self, step: str) -> dict[str, str]:
+        """Where the output of a `processing` step is."""
+        return self.get(f"Steps.{step}.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
+
+    def value(self, step: str, path: str) -> dict[str, Any]:
+        """A value of a `report` step's file."""
+        return {"Std:JsonGet": {"PropertyFile": self.get(f"Steps.{step}.PropertyFiles.report"), "Path": path}}
+
+    def processing(self, name: str, script: str, inputs: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+        """A Processing step with the output `out`, under a prefix of its execution."""
+        request = self._workshop.processing("unused", script)
+        del request["ProcessingJobName"]
+        mode = {"S3DataType": "S3Prefix", "S3InputMode": "File"}
+        request["ProcessingInputs"] = [
+            {"InputName": key, "S3Input": {"S3Uri": uri, "LocalPath": f"/opt/ml/processing/{key}"} | mode}
+            for key, uri in (inputs or {}).items()
+        ]
+        place = self.join("s3://workshop/executions", self.get("Execution.PipelineExecutionId"), name)
+        output = {"S3Uri": place, "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
+        request["ProcessingOutputConfig"] = {"Outputs": [{"OutputName": "out", "S3Output": output}]}
+        return {"Name": name, "Type": "Processing", "Arguments": request} | members
+
+    def report(self, name: str, content: dict[str, Any]) -> dict[str, Any]:
+        """A Processing step that writes `content` to a property file."""
+        files = [{"PropertyFileName": "report", "OutputName": "out", "FilePath": "report.json"}]
+        return self.processing(name, f"echo '{json.dumps(content)}' > processing/out/report.json", PropertyFiles=files)
+
+    def condition(self, name: str, conditions: list[Any], then: list[Any], otherwise: list[Any] = ()) -> dict[str, Any]:
+        return {"Name": name, "Type": "Condition", "Arguments": {"Conditions": conditions, "IfSteps": then, "ElseSteps": list(otherwise)}}
+
+    def fail(self, name: str, message: Any) -> dict[str, Any]:
+        return {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": message}}
+
+    def outcome(self, steps: dict[str, Any]) -> dict[str, str]:
+        """The status of each step."""
+        return {name: step["StepStatus"] for name, step in steps.items()}
+
+
 def _check_answer(model: Any, parsed: dict[str, Any], **_: Any) -> None:
     """Every answer has the members that its shape requires: SDKs with typed answers rely on them."""
     if "Error" not in parsed and model.output_shape is not None:
@@ -176,3 +226,9 @@ def workshop(tmp_path_factory: pytest.TempPathFactory, start_emulator: Any) -> I
     shop.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     yield shop
     lifecycle.down(home)
+
+
+@pytest.fixture(scope="session")
+def build(workshop: Workshop) -> Build:
+    """Parts of pipeline definitions."""
+    return Build(workshop)
