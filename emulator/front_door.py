@@ -32,6 +32,8 @@ class FrontDoor:
         What answers every service that has no registered operation.
     direct
         What answers those paths of a service that don't go through `protocol.answer`, by service.
+    prefixes
+        What answers requests whose path begins so, signed or not.
     pages
         What unsigned requests see, by path.
     """
@@ -41,9 +43,11 @@ class FrontDoor:
         context: Context,
         others: Application,
         direct: Mapping[str, Choice],
+        prefixes: Mapping[str, Application],
         pages: Mapping[str, Callable[[], dict[str, Any]]],
     ) -> None:
-        self._context, self._others, self._direct, self._pages = context, others, direct, pages
+        self._context, self._others, self._direct = context, others, direct
+        self._prefixes, self._pages = prefixes, pages
         self._ours = {service for service, _ in operations.registered()} | set(direct)
         self._threads = ThreadPoolExecutor(_THREADS, "api")
 
@@ -58,6 +62,10 @@ class FrontDoor:
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         signed = signed_service(scope["headers"], scope["query_string"])
         path = scope["path"]
+        for prefix, unsigned in self._prefixes.items():
+            if path.startswith(prefix):
+                await unsigned(scope, receive, send)
+                return
         if signed is None:
             if path in self._pages and scope["method"] in ("GET", "HEAD"):
                 await self._show(self._pages[path], send)

@@ -18,12 +18,13 @@ import uvicorn
 from emulator import operations
 from emulator.aws import Aws
 from emulator.context import Context
-from emulator.endpoints.asynchronous import AsynchronousInvocations
 from emulator.endpoints.invoke import Invocations
-from emulator.front_door import Choice, FrontDoor
+from emulator.front_door import FrontDoor
+from emulator.functions.http_api import PREFIX, HttpApi
 from emulator.functions.invoke import Invoker
 from emulator.home import Home, LastRun
 from emulator.images import read_images
+from emulator.loop import EventLoop
 from emulator.persistence import ACCOUNT
 from emulator.store import Store
 
@@ -81,13 +82,18 @@ def _uvloop() -> asyncio.AbstractEventLoop:
 async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket.socket) -> None:
     aws = Aws(home.objects)
     operations.load()
-    invoker = context.part(Invoker)
-    invoker.serve_on(asyncio.get_running_loop())
+    context.part(EventLoop).serve(asyncio.get_running_loop())
     direct = {
-        "sagemaker-runtime": _either(Invocations(context).application, AsynchronousInvocations(context).application),
-        "lambda": invoker.application,
+        "sagemaker-runtime": Invocations(context).application,
+        "lambda": context.part(Invoker).application,
     }
-    door = FrontDoor(context, aws.app, direct, {"/health": lambda: _health(context, run_as), "/": lambda: _status(context, run_as)})
+    door = FrontDoor(
+        context,
+        aws.app,
+        direct,
+        {PREFIX: HttpApi(context)},
+        {"/health": lambda: _health(context, run_as), "/": lambda: _status(context, run_as)},
+    )
     config = uvicorn.Config(
         door,
         http="httptools",
@@ -108,10 +114,6 @@ async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket
     finally:
         door.close()
         aws.close()
-
-
-def _either(first: Choice, second: Choice) -> Choice:
-    return lambda method, path: first(method, path) or second(method, path)
 
 
 def _health(context: Context, run_as: LastRun) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from emulator.listing import Listing
 from emulator.operations import Answer, Request, operation
 from emulator.store import RecordExistsError
 
+ONE_PROCESS = "a variant is one process, whatever the type and number of its instances"
 _FIELDS = {"Name": "EndpointName", "CreationTime": "CreationTime", "LastModifiedTime": "LastModifiedTime", "Status": "EndpointStatus"}
 _LISTING = Listing("Endpoints", _FIELDS, order="Descending")
 _SETTLED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
@@ -36,7 +37,7 @@ def endpoint_of(context: Context, name: str) -> dict[str, Any]:
     return record
 
 
-@operation("sagemaker", "CreateEndpoint")
+@operation("sagemaker", "CreateEndpoint", simulated=ONE_PROCESS)
 def create_endpoint(request: Request, context: Context) -> Answer:
     """Start one process per variant; InService once all answer their ping."""
     name = request["EndpointName"]
@@ -84,7 +85,7 @@ def delete_endpoint(request: Request, context: Context) -> Answer:
     return {}
 
 
-@operation("sagemaker", "UpdateEndpoint")
+@operation("sagemaker", "UpdateEndpoint", simulated=ONE_PROCESS)
 def update_endpoint(request: Request, context: Context) -> Answer:
     """Move the endpoint to another configuration without a gap."""
     name = request["EndpointName"]
@@ -102,7 +103,7 @@ def update_endpoint(request: Request, context: Context) -> Answer:
     return {"EndpointArn": record["EndpointArn"]}
 
 
-@operation("sagemaker", "UpdateEndpointWeightsAndCapacities")
+@operation("sagemaker", "UpdateEndpointWeightsAndCapacities", simulated=ONE_PROCESS)
 def update_endpoint_weights_and_capacities(request: Request, context: Context) -> Answer:
     """Change the traffic split and the instance counts."""
     name = request["EndpointName"]

@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from emulator.context import Context
+from emulator.endpoints.instance import VariantError
 from emulator.endpoints.routes import Routes
 from emulator.endpoints.variant import LiveVariant
 from emulator.errors import ApiError, EmulatorError
+from emulator.faults import Faults
 from emulator.processes import Processes
 
 KIND = "endpoint"
@@ -49,7 +51,7 @@ class Fleet:
         VariantError, ApiError
             When one does not come up, or its model is gone; then none is left.
         """
-        variants = [LiveVariant(self._context, endpoint, spec) for spec in specs]
+        variants = [LiveVariant(self._context, endpoint, self._provisioned(spec)) for spec in specs]
         with ThreadPoolExecutor(max(1, len(variants)), "launch") as threads:
             starts = [threads.submit(variant.start) for variant in variants]
         failures = [error for start in starts if (error := start.exception()) is not None]
@@ -57,6 +59,15 @@ class Fleet:
             self.retire(variants)
             raise failures[0]
         return variants
+
+    def _provisioned(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        instance_type = spec.get("InstanceType")
+        if instance_type and self._context.part(Faults).lacks_capacity(instance_type):
+            message = "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
+            raise VariantError(
+                message + f"Variant {spec['VariantName']} asked for {instance_type}: retry later, or use another instance type."
+            )
+        return spec
 
     def retire(self, variants: Iterable[LiveVariant], drain_seconds: float = 0) -> None:
         """Stop variants that get no more invocations, after those under way."""

@@ -9,6 +9,9 @@ from emulator.asgi import Application, Headers, Receive, Scope, Send, encoded, r
 from emulator.context import Context
 from emulator.endpoints.dispatch import CUSTOM_ATTRIBUTES, INFERENCE_ID, Call, Dispatcher
 from emulator.errors import ApiError
+from emulator.faults import Faults
+from emulator.loop import EventLoop
+from emulator.operations import Answer, Request, operation
 from emulator.protocol.encode import encode_error
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
@@ -21,11 +24,22 @@ _TO_CALLER = (b"content-type", CUSTOM_ATTRIBUTES, b"x-amzn-sagemaker-new-session
 _TARGET_VARIANT = b"x-amzn-sagemaker-target-variant"
 
 
+@operation("sagemaker-runtime", "InvokeEndpoint")
+def invoke_endpoint(request: Request, context: Context) -> Answer:
+    """Send a request to a variant's process and its answer back; at most 6 MB and 60 s."""
+    given = {name: request.get(field) for name, field in ((b"content-type", "ContentType"), (b"accept", "Accept"))}
+    headers = [(name, value.encode()) for name, value in given.items() if value is not None]
+    call = Call(request["EndpointName"], headers, request.get("Body", b""), TIMEOUT_SECONDS, request.get("TargetVariant"))
+    variant, reply = context.part(EventLoop).wait(context.part(Dispatcher).call(call))
+    content_type = reply.headers.get(b"content-type", b"").decode("latin1")
+    return {"Body": reply.body, "ContentType": content_type, "InvokedProductionVariant": variant.name}
+
+
 class Invocations:
     """The runtime's InvokeEndpoint as an ASGI application."""
 
     def __init__(self, context: Context, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        self._dispatcher, self._timeout_seconds = context.part(Dispatcher), timeout_seconds
+        self._dispatcher, self._timeout_seconds, self._faults = context.part(Dispatcher), timeout_seconds, context.part(Faults)
 
     def application(self, method: str, path: str) -> Application | None:
         """What answers this path of the runtime; None when it is not an invocation."""
@@ -34,6 +48,7 @@ class Invocations:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive, MAX_PAYLOAD_BYTES)
         try:
+            self._faults.check_operation("sagemaker-runtime", "InvokeEndpoint")
             if body is None:
                 raise ApiError("413", f"HTTP content length exceeded {MAX_PAYLOAD_BYTES} bytes.", 413)
             variant, reply = await self._dispatcher.call(self._call(scope, body))

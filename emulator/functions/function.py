@@ -66,9 +66,9 @@ def function_of(context: Context, reference: str) -> dict[str, Any]:
     return record
 
 
-@operation("lambda", "CreateFunction")
+@operation("lambda", "CreateFunction", simulated="the interpreter is the emulator's own, with its packages; memory is not limited")
 def create_function(request: Request, context: Context) -> Answer:
-    """Record a function and unpack its code; its first worker starts with its first invocation."""
+    """Record a function and unpack its code; its workers start when it is invoked."""
     name = name_of(request["FunctionName"])
     _check(request)
     if not request.get("Handler") or not request.get("Runtime"):

@@ -15,10 +15,13 @@ from urllib.parse import unquote
 from emulator.asgi import Application, Receive, Scope, Send, encoded, read_body, respond
 from emulator.context import Context
 from emulator.errors import ApiError
+from emulator.faults import Faults
 from emulator.functions.function import function_of
 from emulator.functions.runtime_api import Event
 from emulator.functions.worker import Outcome
 from emulator.functions.workers import Workers
+from emulator.loop import EventLoop
+from emulator.operations import Answer, Request, operation
 from emulator.protocol.encode import encode_error
 
 MAX_SYNCHRONOUS_BYTES = 6 * 1024 * 1024
@@ -29,12 +32,22 @@ _PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _LOG = logging.getLogger(__name__)
 
 
+@operation("lambda", "Invoke")
+def invoke(request: Request, context: Context) -> Answer:
+    """Run a function: RequestResponse waits for its result, Event is queued and tried three times."""
+    invoker, function = context.part(Invoker), function_of(context, request["FunctionName"])
+    if request.get("InvocationType") == "Event":
+        invoker.send(request["FunctionName"], request.get("Payload", b"{}"))
+        return {"StatusCode": 202}
+    outcome = context.part(EventLoop).wait(invoker.call(function, request.get("Payload", b"{}"), request.get("ClientContext")))
+    return {"StatusCode": 200, "Payload": outcome.payload, "FunctionError": "Unhandled" if outcome.failed else None}
+
+
 class Invoker:
     """Invoke as an ASGI application, and for the rest of the emulator; `context.part(Invoker)` is the one to use."""
 
     def __init__(self, context: Context) -> None:
-        self._context, self._workers = context, context.part(Workers)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._context, self._workers, self._faults = context, context.part(Workers), context.part(Faults)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def application(self, method: str, path: str) -> Application | None:
@@ -47,6 +60,7 @@ class Invoker:
         limit = MAX_EVENT_BYTES if kind == "Event" else MAX_SYNCHRONOUS_BYTES
         body = await read_body(receive, limit)
         try:
+            self._faults.check_operation("lambda", "Invoke")
             if body is None:
                 message = f"The payload is too large for the {kind} invocation type (limit {limit} bytes)"
                 raise ApiError("RequestTooLargeException", message, 413, {"Type": "User"})
@@ -88,10 +102,6 @@ class Invoker:
         )
         return await self._workers.invoke(function, event)
 
-    def serve_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The loop that runs the invocations."""
-        self._loop = loop
-
     def send(self, name: str, payload: bytes) -> None:
         """Invoke a function asynchronously, from any thread.
 
@@ -101,8 +111,7 @@ class Invoker:
             When there is no such function.
         """
         function = function_of(self._context, name)
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.queue, function, payload)
+        self._context.part(EventLoop).soon(self.queue, function, payload)
 
     def queue(self, function: dict[str, Any], payload: bytes) -> None:
         """Invoke a function later, and again when it fails: three attempts in all, after one and two minutes."""

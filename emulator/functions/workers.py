@@ -10,6 +10,7 @@ from emulator.context import Context
 from emulator.errors import ApiError
 from emulator.functions.runtime_api import Event
 from emulator.functions.worker import Outcome, Worker
+from emulator.loop import EventLoop
 
 MAX_WORKERS = 10
 """Of one function without reserved concurrency: an invocation above it waits, where AWS would start its thousandth."""
@@ -21,7 +22,6 @@ class Workers:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: defaultdict[str, list[Worker]] = defaultdict(list)
         self._busy: defaultdict[str, int] = defaultdict(int)
         self._waiting: defaultdict[str, deque[asyncio.Future[None]]] = defaultdict(deque)
@@ -35,7 +35,6 @@ class Workers:
         ApiError
             TooManyRequestsException when the function's reserved concurrency is in use.
         """
-        self._loop = asyncio.get_running_loop()
         name = function["FunctionName"]
         await self._admit(name, function.get("Reserved"))
         self._busy[name] += 1
@@ -93,8 +92,7 @@ class Workers:
 
     def retire(self, name: str) -> None:
         """Stop the idle workers of a function that was changed or deleted; busy ones stop when their event is done."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._retire, name)
+        self._context.part(EventLoop).soon(self._retire, name)
 
     def _retire(self, name: str) -> None:
         for worker in self._idle.pop(name, []):
