@@ -27,5 +27,5 @@ class Predict(Worker):
 
 if __name__ == "__main__":
     server = Server()
-    server.append_worker(Predict, max_batch_size=64, max_wait_time=1)
+    server.append_worker(Predict, max_batch_size=64, max_wait_time=1, route="/invocations")
     server.run()

@@ -1,0 +1,131 @@
+"""Batch transform through the server against the bare vectorised call: CPU seconds per series, and memory over the run.
+
+`python -m benchmarks.batch [--series 20000] [--members naive,momentum,xgboost]`. Payloads go one after another, as SageMaker sends
+them: arrays (npy) and JSON Lines. Capacity below is bare CPU over the server's CPU: 1 is the physical limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.record import Recorder, cpu_seconds, recording
+from benchmarks.servers.artifact import make_artifact
+from benchmarks.servers.load import cpu_of_tree
+from inference.content import CHUNK
+from inference.model import Model
+from inference.series import Series
+
+PAYLOAD_SERIES = 4 * CHUNK
+MONTHS = 120
+BATCH = {"SAGEMAKER_BATCH": "true", "OMP_NUM_THREADS": "1"}
+
+
+def made_up_prices(count: int) -> np.ndarray:
+    """Random walks with a season, two decimals; synthetic, for speed alone."""
+    generator = np.random.default_rng(3)
+    walk = np.cumsum(generator.normal(0.002, 0.015, (count, MONTHS)), axis=1)
+    return np.round(np.exp(12 + walk + 0.03 * np.sin(np.arange(MONTHS) * np.pi / 6)), 2)
+
+
+def bare_seconds(folder: Path, prices: np.ndarray) -> float:
+    """CPU of the model's own call on the same series, in the server's batch size."""
+    model = Model.load(folder)
+    series = [Series(model.forecaster.last_date, row) for row in prices]
+    started = cpu_seconds()
+    for first in range(0, len(series), 512):
+        model.predict(series[first : first + 512])
+    return cpu_seconds() - started
+
+
+def payload(kind: str, prices: np.ndarray) -> bytes:
+    """The series as a body of the media type."""
+    if kind == "application/x-npy":
+        buffer = io.BytesIO()
+        np.save(buffer, prices)
+        return buffer.getvalue()
+    return b"".join(json.dumps({"inputs": [{"target": row}]}).encode() + b"\n" for row in prices.tolist())
+
+
+def post(port: int, kind: str, body: bytes) -> int:
+    """Bytes of the answer; AssertionError on any status but 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    connection.request("POST", "/invocations", body, {"content-type": kind})
+    response = connection.getresponse()
+    assert response.status == 200, response.read()[:500]
+    return len(response.read())
+
+
+def resident_megabytes(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def through_server(folder: Path, kind: str, prices: np.ndarray) -> tuple[float, float, float]:
+    """CPU seconds of the server, and its resident megabytes after the first and after the last payload."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    settings = {**os.environ, **BATCH, "SM_MODEL_DIR": str(folder), "SAGEMAKER_BIND_TO_PORT": str(port), "HOUSING_SERVE_HOST": "127.0.0.1"}
+    process = subprocess.Popen([sys.executable, "-m", "inference.serve"], env=settings, stdout=subprocess.DEVNULL)
+    try:
+        wait_ready(process, port)
+        before, memory = cpu_of_tree(process.pid), []
+        for first in range(0, len(prices), PAYLOAD_SERIES):
+            post(port, kind, payload(kind, prices[first : first + PAYLOAD_SERIES]))
+            memory.append(resident_megabytes(process.pid))
+        return cpu_of_tree(process.pid) - before, memory[0], memory[-1]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_ready(process: subprocess.Popen[bytes], port: int) -> None:
+    """Until /ping says 200."""
+    while process.poll() is None:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/ping")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError("the server ended before it was ready; run `serve` by hand to see why")
+
+
+def run(recorder: Recorder, folder: Path, count: int) -> None:
+    """Three lines per media type."""
+    prices = made_up_prices(count)
+    bare = bare_seconds(folder, prices)
+    for kind, goal in (("application/x-npy", 0.8), ("application/jsonlines", 0.6)):
+        spent, first, last = through_server(folder, kind, prices)
+        each = f"{spent / count * 1e6:.0f} us a series"
+        recorder.add(f"batch.{kind}.capacity", bare, spent, f"CPU seconds; rival the server, so 1 is the limit, goal {goal}", each)
+        recorder.add(
+            f"batch.{kind}.memory", last, first, f"MiB after all {count} series; rival after the first {min(count, PAYLOAD_SERIES)}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--series", type=int, default=20_000)
+    parser.add_argument("--members", default="naive,momentum,xgboost")
+    arguments = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with tempfile.TemporaryDirectory() as folder, recording("batch") as recorder:
+        run(recorder, make_artifact(Path(folder), arguments.members), arguments.series)
+
+
+if __name__ == "__main__":
+    main()
