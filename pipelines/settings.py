@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     horizon_months: PositiveInt = 12
     origins: PositiveInt = 8
     seed: NonNegativeInt = 7
+    ablation: bool = True
 
     # How good it must be to be registered: quantile loss as a share of the best baseline's, share of prices in the 80% interval,
     # calibration error of the drawdown probabilities

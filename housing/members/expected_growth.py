@@ -39,7 +39,7 @@ class ExpectedGrowth:
     def fit(cls, features: Features, names: Sequence[str], target: Floats, weight: Floats) -> Self:
         """Learn from training rows (R, F), whose last features are `STEP_FEATURES`."""
         every = (*names, *STEP_FEATURES)
-        growth = features[:, every.index("growth_12m_in_noise")]
+        growth = features[:, [i for i, name in enumerate(every) if name == "growth_12m_in_noise"]]
         typical = float(np.nanmedian(np.abs(growth))) if np.isfinite(growth).any() else 0.0
         share = float(np.clip((typical - _NOISY) / (_SMOOTH - _NOISY), 0.0, 1.0))
         design = Design.fit(features, [i for i, name in enumerate(every) if name in _CORE], every.index("step_years"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -27,13 +28,22 @@ class Pooled:
     name: ClassVar[str]
     REFIT_MONTHS: ClassVar[int] = 6
 
-    def __init__(self, seed: int = 0, rows: int = 10_000, half_life_years: float = 8.0, unknown_share: float = 0.05) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        rows: int = 10_000,
+        half_life_years: float = 8.0,
+        unknown_share: float = 0.05,
+        without: Sequence[str] = (),
+    ) -> None:
         """`rows` are sampled for training; a row weighs half when it is `half_life_years` older; `unknown_share` of
-        them have their covariates hidden, so that a region that comes without any is no surprise."""
+        them have their covariates hidden, so that a region that comes without any is no surprise; groups of features
+        `without` which the model has to do."""
         self.seed = seed
         self.rows = rows
         self.half_life_years = half_life_years
         self.unknown_share = unknown_share
+        self.without = tuple(without)
         self._horizon = 0
         self._season = 0
         self._names: tuple[str, ...] = ()
@@ -51,9 +61,10 @@ class Pooled:
             raise DataError(f"panel: no price is observed after its first year; {self.name} has nothing to learn from")
         generator = np.random.default_rng(self.seed)
         chosen = np.sort(generator.choice(seen, self.rows, replace=False)) if len(seen) > self.rows else seen
-        self._horizon, self._season, self._names = horizon, panel.season, source.block.names
+        kept = [i for i, group in enumerate(source.block.groups) if group not in self.without]
+        self._horizon, self._season, self._names = horizon, panel.season, tuple(source.block.names[i] for i in kept)
         features = source.matrix(self._names, chosen)
-        self._hide_covariates(features, source.block.groups, generator)
+        self._hide_covariates(features, [source.block.groups[i] for i in kept], generator)
         age = (columns[-1] - columns[np.unravel_index(chosen, source.base.shape)[1]]) / panel.season
         weight = 0.5 ** (age / self.half_life_years)
         known = np.clip(target[chosen], -_CLIP, _CLIP)
@@ -100,7 +111,7 @@ class Pooled:
         member._load_model(folder)
         return member
 
-    def _hide_covariates(self, features: Features, groups: tuple[str, ...], generator: np.random.Generator) -> None:
+    def _hide_covariates(self, features: Features, groups: Sequence[str], generator: np.random.Generator) -> None:
         """Set every covariate feature to NaN in a share of the rows, in place."""
         hidden = np.nonzero(generator.random(len(features)) < self.unknown_share)[0]
         columns = np.nonzero([group not in FROM_PRICE for group in groups])[0]

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from housing.ablation import Ablation
 from housing.atomic import write_atomically
 from housing.evaluation import Evaluation
 from housing.forecast import Forecast
@@ -31,7 +32,7 @@ def write_report(
     forecast: Forecast,
     *,
     explanation: Sequence[Mapping[str, Any]] | None = None,
-    ablation: Mapping[str, float] | None = None,
+    ablation: Ablation | None = None,
 ) -> None:
     """Write `report.html`: no script, no external request, the same input gives the same bytes.
 
@@ -50,7 +51,7 @@ def write_report(
     explanation
         Per region what moves its price and its risk, see `housing.explanation.explain`; left out by default.
     ablation
-        Group of features -> loss without it over loss with it; left out by default.
+        What each group of features is worth; left out by default.
     """
     outlooks = build_outlooks(panel, forecast, evaluation.definition, explanation)
     dollars = source_facts.unit.startswith("US dollars")

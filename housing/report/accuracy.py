@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
+from housing.ablation import Ablation
 from housing.evaluation import Evaluation, MemberScore
 from housing.gate import NOMINAL_COVERAGE
+from housing.metrics import Interval
 from housing.report import charts, markup
 from housing.report.summary import BASELINE_NAMES, period_name
 
@@ -63,15 +65,23 @@ def calibration_section(evaluation: Evaluation) -> str:
     )
 
 
-def ablation_section(ablation: Mapping[str, float] | None) -> str:
-    """What each group of features is worth: the loss without it over the loss with it, largest first; empty without any."""
-    if not ablation:
+def ablation_section(ablation: Ablation | None) -> str:
+    """What each group of features is worth: the loss without it over the loss with all, largest first; empty without any."""
+    if ablation is None:
         return ""
-    rows = [[escape(name), markup.number(ratio, 3)] for name, ratio in sorted(ablation.items(), key=lambda item: -item[1])]
-    lead = "Quantile loss when a group is left out, relative to that with all of them, out of sample. Above 1 the group helps."
-    return markup.section(
-        "What the features are worth", lead, markup.table(["<Group", "Loss without it"], rows, "narrow"), anchor="features"
+    worth = sorted(ablation.groups.items(), key=lambda item: -item[1].value)
+    low, high = axis([ratio for _, ratio in worth], 0.01)
+    rows = [
+        [escape(name), charts.whisker(ratio, low, high, ratio.low > 1), markup.number(ratio.value, 3), bounds(ratio, 3)]
+        for name, ratio in worth
+    ]
+    lead = (
+        f"Quantile loss of the {escape(ablation.member)} member when it is fitted without a group, relative to that with all of them, at "
+        f"{len(ablation.origins)} origins that the fits had not seen, {ablation.origins[0]} to {ablation.origins[-1]}. Above 1 the group "
+        "helps; bold where the whole interval says so. Groups stand in for each other, so leaving one out costs less than it explains."
     )
+    headers = ["<Group", "<Loss without it", "Ratio", "90% interval"]
+    return markup.section("What the features are worth", lead, markup.table(headers, rows, "narrow"), anchor="features")
 
 
 def member_name(score: MemberScore) -> str:
@@ -93,16 +103,13 @@ def _best_member(evaluation: Evaluation) -> str:
 
 
 def _member_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
-    bounds = [
-        value for score in evaluation.members for value in (score.ratio.low, score.ratio.high, score.ratio.value) if np.isfinite(value)
-    ]
-    low, high = min([0.95, *bounds]) - 0.02, max([1.05, *bounds]) + 0.02
+    low, high = axis([score.ratio for score in evaluation.members], 0.05)
     rows = [
         [
             _name(score, evaluation) + (' <span class="note">baseline</span>' if score.baseline else ""),
             charts.whisker(score.ratio, low, high, score.name == evaluation.candidate),
             markup.number(score.ratio.value),
-            _bounds(score),
+            bounds(score.ratio),
             markup.number(score.loss.value, 3),
             markup.number(score.overall.scaled_error, 3),
             markup.number(score.weighted_loss, 4),
@@ -114,10 +121,16 @@ def _member_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     return ["<Member", "<Relative to seasonal naive", "Ratio", "90% interval", "SQL", "MASE", "WQL", "Coverage of 80%", "Width"], rows
 
 
-def _bounds(score: MemberScore) -> str:
-    if not np.isfinite(score.ratio.low):
+def axis(ratios: Sequence[Interval], least: float) -> tuple[float, float]:
+    """Ends of an axis on which all intervals have room, and 1 too with `least` on either side."""
+    known = [value for ratio in ratios for value in (ratio.low, ratio.high, ratio.value) if np.isfinite(value)]
+    return min([1 - least, *known]) - 0.4 * least, max([1 + least, *known]) + 0.4 * least
+
+
+def bounds(ratio: Interval, digits: int = 2) -> str:
+    if not np.isfinite(ratio.low):
         return markup.MISSING
-    return f"{score.ratio.low:.2f}&ndash;{score.ratio.high:.2f}"
+    return f"{ratio.low:.{digits}f}&ndash;{ratio.high:.{digits}f}"
 
 
 def _ratios(evaluation: Evaluation) -> str:

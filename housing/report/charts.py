@@ -37,19 +37,20 @@ def range_bar(low: float, middle: float, high: float, scale: tuple[float, float]
     return svg.picture(width, CELL_HEIGHT, body, f"{low:+.1%} to {high:+.1%}, median {middle:+.1%}", "cell")
 
 
-def diverging(contributions: Mapping[str, float], widest: float) -> str:
-    """What most raises and lowers a risk, largest first: bars to the right and to the left."""
+def diverging(contributions: Mapping[str, float], widest: float, title: str, *, percent: bool = False, rise_is_good: bool = False) -> str:
+    """What most raises and lowers a number, largest first: bars to the right and to the left."""
     rows = sorted(contributions.items(), key=lambda item: -abs(item[1]))[:MOST_DRIVERS]
     width, height = 420.0, 16.0
+    up, down = ("lower", "raise") if rise_is_good else ("raise", "lower")
     x = svg.Scale(-widest, widest, 150, width - 40)
     body = [svg.segment(x(0), 0, x(0), height * len(rows), "one")]
     for index, (name, value) in enumerate(rows):
         centre = height * (index + 0.5)
         body.append(svg.text(104, centre + 3.5, name, "tick", "end"))
-        body.append(svg.bar(x(0), x(value), centre, 9, "raise" if value > 0 else "lower"))
-        label = f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+        body.append(svg.bar(x(0), x(value), centre, 9, up if value > 0 else down))
+        label = (f"{math.expm1(value):+.1%}" if percent else f"{value:+.1f}").replace("-", "\N{MINUS SIGN}")
         body.append(svg.text(x(value) + (4 if value >= 0 else -4), centre + 3.5, label, "tick", "start" if value >= 0 else "end"))
-    return svg.picture(width, height * max(len(rows), 1), body, "what raises and lowers the risk", "drivers")
+    return svg.picture(width, height * max(len(rows), 1), body, title, "drivers")
 
 
 def curves(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -23,8 +24,7 @@ def risk_section(panel: Panel, forecast: Forecast, outlooks: Sequence[Outlook], 
     drawable = [outlook for outlook in outlooks if np.isfinite(forecast.values[outlook.forecast_row]).all()]
     ranked = [outlook for outlook in drawable if outlook.covered and np.isfinite(outlook.probability)]
     shown = (ranked or sorted(drawable, key=lambda outlook: np.nan_to_num(outlook.middle, nan=np.inf)))[:MOST_AT_RISK]
-    widest = max((abs(value) for outlook in shown for value in outlook.drivers.values()), default=1.0)
-    cards = "".join(_card(panel, forecast, outlook, widest, dollars) for outlook in shown)
+    cards = "".join(_card(panel, forecast, outlook, _Widest.of(shown), dollars) for outlook in shown)
     which = "highest probability of a drawdown" if ranked else "weakest outlook"
     lead = (
         f"The regions with the {which}. Thin line: observed prices. Bold line: their yearly mean. "
@@ -33,7 +33,11 @@ def risk_section(panel: Panel, forecast: Forecast, outlooks: Sequence[Outlook], 
     )
     explained = any(outlook.drivers for outlook in shown)
     if explained:
-        lead += " Bars: what most raises (right) and lowers (left) the risk, in log-odds, against an average region at its peak."
+        lead += (
+            " Bars: what moves the median price at the end of the horizon, in percent, beyond the level of the last year, the season and an "
+            "average region's change; and what most raises (right) and lowers (left) the risk, in log-odds, against an average region at "
+            "its peak."
+        )
     return markup.section("Most at risk", lead, f'<div class="cards">{cards}</div>', anchor="risk")
 
 
@@ -86,15 +90,35 @@ def _shared_scale(outlooks: Sequence[Outlook]) -> tuple[float, float]:
     return min(-0.02, float(np.quantile(bounds[:, 0], 0.04))), max(0.02, float(np.quantile(bounds[:, 1], 0.96)))
 
 
-def _card(panel: Panel, forecast: Forecast, outlook: Outlook, widest: float, dollars: bool) -> str:
+@dataclass(frozen=True)
+class _Widest:
+    """The axes that all cards share: the largest contribution to a price, and to a risk."""
+
+    price: float
+    risk: float
+
+    @classmethod
+    def of(cls, outlooks: Sequence[Outlook]) -> _Widest:
+        def largest(parts: Iterable[Mapping[str, float]]) -> float:
+            return max((abs(value) for part in parts for value in part.values()), default=1.0)
+
+        return cls(largest(outlook.movers for outlook in outlooks), largest(outlook.drivers for outlook in outlooks))
+
+
+def _card(panel: Panel, forecast: Forecast, outlook: Outlook, widest: _Widest, dollars: bool) -> str:
     chance = markup.percent(outlook.probability) if np.isfinite(outlook.probability) else ""
     alarm = " alarm" if outlook.probability >= ALARM_LEVEL else ""
     title = f'<h3>{escape(outlook.region)}<span class="chance{alarm}">{chance}</span></h3>'
     words = (
         f"{markup.percent(outlook.middle, 1, sign=True)} expected on a year before, now {markup.percent(outlook.depth, 1)} from the peak"
     )
-    drivers = charts.diverging(outlook.drivers, widest) if outlook.drivers else ""
-    return f'<article class="card">{title}<p>{words}</p>{fan.fan_chart(panel, forecast, outlook, dollars)}{drivers}</article>'
+    why = ""
+    if outlook.movers:
+        bars = charts.diverging(outlook.movers, widest.price, "what moves the price", percent=True, rise_is_good=True)
+        why += f"<h4>What moves the price</h4>{bars}"
+    if outlook.drivers:
+        why += f"<h4>What drives the risk</h4>{charts.diverging(outlook.drivers, widest.risk, 'what raises and lowers the risk')}"
+    return f'<article class="card">{title}<p>{words}</p>{fan.fan_chart(panel, forecast, outlook, dollars)}{why}</article>'
 
 
 def _level(definition: DrawdownDefinition) -> str:

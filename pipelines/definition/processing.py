@@ -61,7 +61,8 @@ def evaluate(context: Context, prepared: ProcessingStep, combined: ProcessingSte
         "--max-coverage80": parameters.max_coverage80,
         "--max-calibration-error": parameters.max_calibration_error,
     }
-    arguments = [word for name, bar in bars.items() for word in (name, bar.to_string())]
+    arguments: list[Address] = [word for name, bar in bars.items() for word in (name, bar.to_string())]
+    arguments += ["--ablation"] * context.settings.ablation
     return _step(context, "Evaluate", inputs=inputs, outputs=["evaluation"], arguments=arguments, property_files=[EVALUATION_FILE])
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from housing import artifact
+from housing.ablation import ablate
 from housing.atomic import write_atomically
 from housing.backtest import Backtest
 from housing.errors import DataError
@@ -28,11 +29,16 @@ from training.jobs.ensemble import ARCHIVE
 from training.log import say
 
 APPROVED = "approved.json"
+ABLATION = "--ablation"
+"""With it the worth of each group of features is measured too."""
 
 
 def evaluate(container: Container, argv: Sequence[str] = ()) -> None:
-    """`input/{panel,backtest,model,approved}/` to `output/evaluation/`: evaluation.json, report.html, backtest.csv.gz."""
-    limits = read_limits(argv)
+    """`input/{panel,backtest,model,approved}/` to `output/evaluation/`: evaluation.json, report.html, backtest.csv.gz.
+
+    `argv` holds the bars of the gate, see `read_limits`, and `--ablation`.
+    """
+    limits = read_limits([word for word in argv if word != ABLATION])
     source = container.input("panel")
     panel, facts = Panel.load(source), read_source_facts(source)
     backtest = Backtest.load(container.input("backtest") / "backtest.npz")
@@ -41,13 +47,18 @@ def evaluate(container: Container, argv: Sequence[str] = ()) -> None:
     approved = _approved(container.input("approved"))
     gate = decide(evaluation, approved["evaluation"], limits)
     output = container.output("evaluation")
-    content = {**evaluation.to_json(), "gate": gate.to_json() | {"approved": approved["model_package"]}}
+    worth = ablate(panel, backtest.horizon, int(backtest.origins[0])) if ABLATION in argv else None
+    content = {
+        **evaluation.to_json(),
+        "ablation": worth and worth.to_json(),
+        "gate": gate.to_json() | {"approved": approved["model_package"]},
+    }
     write_atomically(output / "evaluation.json", json.dumps(content, indent=1) + "\n")
     write_backtest_csv(panel, backtest, output / "backtest.csv.gz")
     forecaster = _load(container.input("model") / ARCHIVE)
     explanation = forecaster.explain_known(forecaster.regions)
     forecast = forecaster.forecast_known(forecaster.regions)
-    write_report(output / "report.html", panel, facts, evaluation, forecast, explanation=explanation)
+    write_report(output / "report.html", panel, facts, evaluation, forecast, explanation=explanation, ablation=worth)
     say(gate.reason)
 
 

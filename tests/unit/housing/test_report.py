@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from housing.ablation import Ablation
 from housing.backtest import Backtest
 from housing.evaluation import Evaluation, evaluate
 from housing.forecast import QUANTILES, Forecast
 from housing.labels import DrawdownDefinition
+from housing.metrics import Interval
 from housing.panel import Panel
 from housing.report import write_report
 from housing.report.outlook import build_outlooks, change_on_year
@@ -73,7 +75,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         },
         {"region": "Falling", "price": {"contributions": {}}, "drawdown": None},
     ]
-    ablation = {"season": 1.031, "local market": 1.142}
+    groups = {"season": Interval(1.031, 0.99, 1.07), "local market": Interval(1.142, 1.05, 1.21)}
+    ablation = Ablation("linear", ("1998-01", "1998-04"), groups)
     write_report(path, panel, facts(), make_evaluation(panel), make_forecast(panel), explanation=explanation, ablation=ablation)
     return path.read_text()
 
