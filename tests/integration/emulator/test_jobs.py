@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
 import tarfile
-import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
-from emulator import lifecycle
 
 
 def _archive(content: bytes) -> dict[str, bytes]:
@@ -253,29 +248,6 @@ def test_waiters_and_paginators_work_unmodified(workshop):
     )
     names = [[job["ProcessingJobName"] for job in page["ProcessingJobSummaries"]] for page in pages]
     assert names == [["listed-2", "listed-1"], ["listed-0"]]
-
-
-def test_after_a_crash_running_jobs_have_failed_and_left_no_process(workshop, tmp_path, start_emulator):
-    emulator = start_emulator(tmp_path / "home", workshop.home.with_suffix(".images.yaml"))
-    sagemaker = emulator.client("sagemaker")
-    emulator.client("s3").create_bucket(Bucket="workshop", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    sagemaker.create_training_job(**workshop.training("crashed", {"ACTION": "orphan"}))
-    log = tmp_path / "home" / "logs" / "TrainingJobs" / "crashed" / "algo-1.log"
-    while not (log.is_file() and "ready" in log.read_text()):
-        time.sleep(0.02)
-    os.kill(lifecycle.status(emulator.home)["pid"], signal.SIGKILL)
-    end = time.monotonic() + 10
-    while workshop.processes("TRAINING_JOB_NAME=crashed") and time.monotonic() < end:
-        time.sleep(0.05)
-    assert workshop.processes("TRAINING_JOB_NAME=crashed") == []
-
-    assert (tmp_path / "home" / "jobs" / "training" / "crashed").is_dir()
-    emulator = start_emulator(tmp_path / "home", workshop.home.with_suffix(".images.yaml"))
-    assert not (tmp_path / "home" / "jobs").exists()
-    described = emulator.client("sagemaker").describe_training_job(TrainingJobName="crashed")
-    lifecycle.down(emulator.home)
-    assert described["TrainingJobStatus"] == "Failed"
-    assert "the emulator ended while this job ran" in described["FailureReason"]
 
 
 def _input(name: str, uri: str, path: str) -> dict[str, Any]:
