@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from emulator import operations, protocol
 from emulator.asgi import Application, ClientGoneError, Receive, Scope, Send, encoded, read_body, respond
 from emulator.context import Context
-from emulator.routing import service_of, signed_service
+from emulator.routing import is_foreign, service_of, signed_service
 
 Choice: TypeAlias = Callable[[str, str], Application | None]
 """From the method and path of a request to the application that answers it, or None."""
@@ -60,6 +60,11 @@ class FrontDoor:
             return
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if is_foreign(scope["headers"]):
+            await respond(
+                send, 403, [(b"content-type", b"text/plain")], b"The emulator answers to programs on this computer, not to web pages.\n"
+            )
+            return
         signed = signed_service(scope["headers"], scope["query_string"])
         path = scope["path"]
         for prefix, unsigned in self._prefixes.items():

@@ -8,6 +8,9 @@ from urllib.parse import parse_qs
 
 _HEADER = re.compile(rb"Credential=[^/,]+/\d+/[^/,]*/([^/,]+)/aws4_request")
 _QUERY = "X-Amz-Credential"
+_LOCAL = re.compile(
+    rb"(?:https?://)?(?:localhost|[\w.-]+\.localhost|host\.docker\.internal|\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\])(?::\d+)?", re.IGNORECASE
+)
 _NAMES = {"eventbridge": "events"}
 
 
@@ -34,3 +37,11 @@ def service_of(signed: str, path: str) -> str:
 
 def _named(signed: str) -> str:
     return _NAMES.get(signed.lower(), signed.lower())
+
+
+def is_foreign(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a browser sends this for a page from elsewhere: a web site must not reach a service that runs commands on this computer.
+
+    Such a request names its page's origin, or, when the page's name was pointed at this computer, that name as the host.
+    """
+    return any(_LOCAL.fullmatch(value) is None for name, value in headers if name in (b"origin", b"host"))

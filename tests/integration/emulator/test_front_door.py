@@ -58,6 +58,16 @@ def test_only_loopback_is_bound(emulator):
     assert f"00000000:{port:04X}" not in listening
 
 
+def test_a_web_page_from_elsewhere_gets_nothing_and_may_read_nothing(emulator):
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for method in ("GET", "POST", "OPTIONS"):
+        request = urllib.request.Request(emulator.url + "/", headers={"Origin": "https://example.com"}, method=method)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            opener.open(request, timeout=30)
+        assert caught.value.code == 403
+        assert "Access-Control-Allow-Origin" not in caught.value.headers
+
+
 def test_an_operation_that_moto_lacks_is_named_and_not_retried(emulator):
     cloudwatch = emulator.client("cloudwatch", config=Config(retries={"total_max_attempts": 5}))
     with pytest.raises(ClientError, match="put_anomaly_detector") as caught:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator.routing import service_of, signed_service
+from emulator.routing import is_foreign, service_of, signed_service
 
 
 def _signed(service: str) -> list[tuple[bytes, bytes]]:
@@ -29,3 +29,22 @@ def test_the_runtime_is_told_from_the_control_plane_by_its_path():
     assert service_of("sagemaker", "/endpoints/a/invocations") == "sagemaker-runtime"
     assert service_of("sagemaker", "/") == "sagemaker"
     assert service_of("s3", "/endpoints/a") == "s3"
+
+
+@pytest.mark.parametrize("host", [b"127.0.0.1:4599", b"localhost:4599", b"bucket.localhost", b"[::1]:4599", b"host.docker.internal:4599"])
+def test_programs_on_this_computer_are_served(host):
+    assert not is_foreign([(b"host", host)])
+    assert not is_foreign([(b"host", host), (b"origin", b"http://127.0.0.1:8888")])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"host", b"127.0.0.1:4599"), (b"origin", b"https://example.com")],
+        [(b"host", b"127.0.0.1:4599"), (b"origin", b"null")],
+        [(b"host", b"rebound.example.com:4599")],
+        [(b"host", b"localhost.example.com")],
+    ],
+)
+def test_web_pages_from_elsewhere_are_not(headers):
+    assert is_foreign(headers)
