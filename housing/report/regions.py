@@ -34,9 +34,9 @@ def risk_section(panel: Panel, forecast: Forecast, outlooks: Sequence[Outlook], 
     explained = any(outlook.drivers for outlook in shown)
     if explained:
         lead += (
-            " Bars: what moves the median price at the end of the horizon, in percent, beyond the level of the last year, the season and an "
-            "average region's change; and what most raises (right) and lowers (left) the risk, in log-odds, against an average region at "
-            "its peak."
+            " Bars: what moves the median price at the end of the horizon, in percent, beyond the level of the last year, the season and "
+            "an average region's change; and what most raises (right) and lowers (left) the risk, in log-odds, against an average region "
+            "at its peak."
         )
     return markup.section("Most at risk", lead, f'<div class="cards">{cards}</div>', anchor="risk")
 
