@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,9 +23,10 @@ class Aws:
     """moto behind `app`, with its S3 kept below `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"  # read by moto: buckets are in the path, whatever the host is called
+        from moto import settings
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
+        settings.S3_IGNORE_SUBDOMAIN_BUCKETNAME = True  # buckets are in the path, whatever the host is called
         self._moto: WsgiApp = DomainDispatcherApplication(_backend_app)
         self._objects = ObjectStore(folder)
         self.s3 = PersistentS3(self._moto, self._objects)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 import time
@@ -57,7 +56,6 @@ class Server(uvicorn.Server):
 def run(home: Home, run_as: LastRun, listener: socket.socket) -> int:
     """Serve on `listener` until SIGTERM or SIGINT. Returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
     context = Context(
         store=Store(home.records),
         home=home.folder,
