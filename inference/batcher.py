@@ -121,6 +121,11 @@ class Batcher(Generic[Item, Answer]):
         return self._worker.is_alive() and not stuck
 
     @property
+    def busy(self) -> bool:
+        """True while a batch is being predicted or waited for."""
+        return self._busy
+
+    @property
     def slow(self) -> bool:
         """True when answers come from the worker thread, so that a caller has time to go away."""
         return self._estimate(self.queued_rows) >= ON_LOOP_SECONDS

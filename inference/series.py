@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,7 +32,7 @@ _FREQUENCY_NAMES: Mapping[Frequency, re.Pattern[str]] = {
 _START = re.compile(r"(\d{4})-(0[1-9]|1[0-2])(-\d{2}([T ][0-9:.]*(Z|[+-]\d{2}:?\d{2})?)?)?")
 _YEARS = range(1800, 2201)
 _MAX_PRICE = 1e15
-_SIMILAR_AMONG = 5000
+_SIMILAR_AMONG = 200
 """Looking for a similar name takes time in proportion to the names: beyond this many none is suggested."""
 
 
@@ -170,10 +171,16 @@ def _known_row(item: Input, where: str, model: Forecaster, known: Mapping[str, i
             raise invalid(f"{where}.{name}", "has no meaning without target; a known region is forecast from its own latest data")
     row = known.get(item.item_id)
     if row is None:
-        similar = difflib.get_close_matches(item.item_id, model.regions, 1) if len(model.regions) <= _SIMILAR_AMONG else []
-        hint = f"did you mean {similar[0]!r}?" if similar else "GET /v1/regions lists the known ones, or send its prices as target"
+        similar = _similar(item.item_id, model.regions) if len(model.regions) <= _SIMILAR_AMONG else None
+        hint = f"did you mean {similar!r}?" if similar else "GET /v1/regions lists the known ones, or send its prices as target"
         raise RequestError("unknown_region", f"{where}.item_id", f"{item.item_id!r}: not known to this model; {hint}")
     return row
+
+
+@lru_cache(maxsize=4096)
+def _similar(name: str, regions: tuple[str, ...]) -> str | None:
+    """The known name that is most like `name`, None when none is."""
+    return next(iter(difflib.get_close_matches(name, regions, 1)), None)
 
 
 def _own_series(row: int, ask: Ask, panel: Panel) -> Series:
