@@ -29,10 +29,10 @@ def prediction_table(prediction: Mapping[str, Any]) -> Group:
 
 
 def ranking_table(rows: Sequence[Row]) -> Group:
-    """The regions of highest drawdown probability, with the forecast at the end of the horizon."""
+    """The regions of highest drawdown probability among those it was scored for, with the forecast at the end of the horizon."""
     horizon = max(row.horizon for row in rows)
     last = [row for row in rows if row.horizon == horizon]
-    ranked = sorted(last, key=lambda row: (-(row.drawdown_probability or 0.0), row.region))[:RANKED]
+    ranked = sorted(last, key=lambda row: (not row.labelled, -(row.drawdown_probability or 0.0), row.region))[:RANKED]
     grid = _grid("region", "drawdown", "10%", "median", "90%")
     for row in ranked:
         low, median, high = (row.quantiles[position] for position in (0, 4, 8))

@@ -54,7 +54,8 @@ class Bar:
 class Gate:
     """The decision. `code` is "passed" or the name of the first bar that was missed; `reason` is one line for people.
 
-    `compared_origins` counts the origins on which the approved model was met, 0 when there was none that could be.
+    `compared_origins` counts the origins on which the approved model was met, 0 when there was none that could be; then
+    `note` says why.
     """
 
     passed: bool
@@ -62,6 +63,7 @@ class Gate:
     reason: str
     bars: tuple[Bar, ...]
     compared_origins: int = 0
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Flat numeric keys for pipeline conditions (`passed`, then each bar by name), `reason`, `code`, and the bars."""
@@ -86,7 +88,7 @@ def decide(evaluation: Evaluation, approved: Mapping[str, Any] | None = None, li
     missed = [bar for bar in bars if not bar.passed]
     words = [bar.text for bar in missed or bars] + [note] * bool(note)
     reason = ("missed: " if missed else "all bars passed: ") + "; ".join(words)
-    return Gate(not missed, missed[0].name if missed else "passed", reason, tuple(bars), len(pairs))
+    return Gate(not missed, missed[0].name if missed else "passed", reason, tuple(bars), len(pairs), note)
 
 
 def _loss_bar(evaluation: Evaluation, limits: Limits) -> Bar:

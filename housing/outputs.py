@@ -1,4 +1,4 @@
-"""Forecasts and backtests as csv files for other programs. Prices in price units, dates as YYYY-MM-01."""
+"""Backtests as csv files for other programs. Prices in price units, dates as YYYY-MM-01."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from housing.atomic import write_atomically
 from housing.backtest import Backtest
-from housing.forecast import QUANTILES, Forecast
+from housing.forecast import QUANTILES
 from housing.panel import Months, Panel
 
 BACKTEST_HEADER = "member,region,origin,date,horizon,quantile,value"
@@ -32,18 +32,6 @@ def write_drawdown_csv(panel: Panel, backtest: Backtest, path: Path) -> None:
     for name, probability in backtest.drawdown.items():
         rows = zip(*np.nonzero(np.isfinite(probability)), strict=True)
         lines += [f"{name},{regions[n]},{dates[o]},{probability[o, n]:.6g}" for o, n in rows]
-    _write(path, "\n".join(lines) + "\n")
-
-
-def write_forecasts_csv(forecast: Forecast, path: Path) -> None:
-    """One row per region and month: `region,month,horizon,0.1,...,0.9,drawdown_probability`, empty where unknown."""
-    header = ["region", "month", "horizon", *(f"{level:g}" for level in forecast.levels), "drawdown_probability"]
-    days = _days(forecast.dates)
-    lines = [",".join(header)]
-    for region, values, probability in zip(forecast.regions, forecast.values, forecast.drawdown_probability, strict=True):
-        name, risk = _quoted(region), _number(probability)
-        for step, (day, row) in enumerate(zip(days, values, strict=True), start=1):
-            lines.append(",".join([name, day, str(step), *map(_number, row), risk]))
     _write(path, "\n".join(lines) + "\n")
 
 
@@ -69,10 +57,6 @@ _ROW = "".join(f"@{level:g},%.8g\n" for level in QUANTILES)
 
 def _days(months: Months) -> list[str]:
     return [f"{month}-01" for month in np.datetime_as_string(months, unit="M")]
-
-
-def _number(value: float | np.floating) -> str:
-    return f"{value:.6g}" if np.isfinite(value) else ""
 
 
 def _quoted(name: str) -> str:

@@ -42,7 +42,8 @@ def fetch(folder: Path, settings: Settings, execution_arn: str | None = None) ->
     prepared_uri = _processing_output(_step(taken, "Prepare", settings), "prepared", settings)
     frequency = json.loads(read(f"{prepared_uri}/panel.json"))["frequency"]
     answers = read(_transform_output(_step(taken, "Forecast", settings), settings))
-    rows = tuple(forecast_rows(answers.splitlines(), MONTHS_PER_PERIOD[frequency]))
+    labelled = json.loads(read(f"{prepared_uri}/source.json"))["drawdown"]["regions"]
+    rows = tuple(forecast_rows(answers.splitlines(), MONTHS_PER_PERIOD[frequency], labelled))
     write_text(evaluation, folder / "evaluation.json")
     write_text(report, folder / "report.html")
     write_text(to_csv(rows), folder / "forecasts.csv")

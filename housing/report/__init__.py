@@ -11,6 +11,7 @@ from housing.ablation import Ablation
 from housing.atomic import write_atomically
 from housing.evaluation import Evaluation
 from housing.forecast import Forecast
+from housing.gate import Gate
 from housing.panel import Panel
 from housing.report.accuracy import ablation_section, accuracy_section, calibration_section
 from housing.report.drawdown import drawdown_section
@@ -33,6 +34,7 @@ def write_report(
     *,
     explanation: Sequence[Mapping[str, Any]] | None = None,
     ablation: Ablation | None = None,
+    gate: Gate | None = None,
 ) -> None:
     """Write `report.html`: no script, no external request, the same input gives the same bytes.
 
@@ -52,11 +54,13 @@ def write_report(
         Per region what moves its price and its risk, see `housing.explanation.explain`; left out by default.
     ablation
         What each group of features is worth; left out by default.
+    gate
+        The decision on promotion; left out by default.
     """
     outlooks = build_outlooks(panel, forecast, evaluation.definition, explanation)
     dollars = source_facts.unit.startswith("US dollars")
     chapters = [
-        headline(panel, forecast, evaluation, outlooks),
+        headline(panel, forecast, evaluation, outlooks, gate),
         risk_section(panel, forecast, outlooks, dollars),
         table_section(panel, forecast, outlooks, evaluation.definition, dollars),
         accuracy_section(evaluation),

@@ -26,19 +26,18 @@ def risk_section(panel: Panel, forecast: Forecast, outlooks: Sequence[Outlook], 
     shown = (ranked or sorted(drawable, key=lambda outlook: np.nan_to_num(outlook.middle, nan=np.inf)))[:MOST_AT_RISK]
     cards = "".join(_card(panel, forecast, outlook, _Widest.of(shown), dollars) for outlook in shown)
     which = "highest probability of a drawdown" if ranked else "weakest outlook"
-    lead = (
-        f"The regions with the {which}. Thin line: observed prices. Bold line: their yearly mean. "
-        "Shaded: where prices are expected, from the middle outwards with 20%, 40%, 60% and 80% probability; "
-        "the labels are the 80% range and the median at the end of the horizon."
+    lead = f"The regions with the {which}, where their prices are expected and why."
+    guide = (
+        "Thin line: observed prices; bold line: their yearly mean; shaded: where prices are expected, from the middle outwards with 20%, "
+        "40%, 60% and 80% probability; the labels are the 80% range and the median at the end of the horizon."
     )
-    explained = any(outlook.drivers for outlook in shown)
-    if explained:
-        lead += (
+    if any(outlook.drivers or outlook.movers for outlook in shown):
+        guide += (
             " Bars: what moves the median price at the end of the horizon, in percent, beyond the level of the last year, the season and "
             "an average region's change; and what most raises (right) and lowers (left) the risk, in log-odds, against an average region "
             "at its peak."
         )
-    return markup.section("Most at risk", lead, f'<div class="cards">{cards}</div>', anchor="risk")
+    return markup.section("Most at risk", lead, f'<div class="cards">{cards}</div><p class="guide">{guide}</p>', anchor="risk")
 
 
 def table_section(panel: Panel, forecast: Forecast, outlooks: Sequence[Outlook], definition: DrawdownDefinition, dollars: bool) -> str:

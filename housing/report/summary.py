@@ -10,6 +10,7 @@ import numpy as np
 from housing.evaluation import Evaluation
 from housing.evaluation.onsets import ALARM_LEVEL
 from housing.forecast import Forecast
+from housing.gate import Gate
 from housing.panel import Panel
 from housing.report import markup
 from housing.report.outlook import Outlook
@@ -17,10 +18,23 @@ from housing.report.outlook import Outlook
 BASELINE_NAMES = {"naive": "seasonal naive", "drift": "drift", "momentum": "momentum"}
 
 
-def headline(panel: Panel, forecast: Forecast, evaluation: Evaluation, outlooks: Sequence[Outlook]) -> str:
-    """Tiles: prices, risk, accuracy, honesty."""
+def headline(panel: Panel, forecast: Forecast, evaluation: Evaluation, outlooks: Sequence[Outlook], gate: Gate | None) -> str:
+    """Tiles: prices, risk, accuracy, honesty; below them the gate's verdict."""
     tiles = [_prices(panel, forecast, outlooks), _risk(evaluation, outlooks), _accuracy(evaluation), _honesty(evaluation)]
-    return f'<div class="tiles">{"".join(tiles)}</div>'
+    return f'<div class="tiles">{"".join(tiles)}</div>{_verdict(gate) if gate else ""}'
+
+
+def _verdict(gate: Gate) -> str:
+    """The decision in words, and each bar with a mark."""
+    word = "May be promoted" if gate.passed else "Must not be promoted"
+    against = f"held against the approved model on {gate.compared_origins} origins" if gate.compared_origins else gate.note
+    bars = "".join(f'<li class="{_met(bar.passed)}">{escape(bar.text)}</li>' for bar in gate.bars)
+    words = f"<strong>{word}</strong><span>{escape(against)}</span>"
+    return f'<div class="verdict {_met(gate.passed)}">{words}<ul>{bars}</ul></div>'
+
+
+def _met(passed: bool) -> str:
+    return "met" if passed else "missed"
 
 
 def _tile(value: str, sentence: str) -> str:

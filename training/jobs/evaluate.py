@@ -58,7 +58,7 @@ def evaluate(container: Container, argv: Sequence[str] = ()) -> None:
     forecaster = _load(container.input("model") / ARCHIVE)
     explanation = forecaster.explain_known(forecaster.regions)
     forecast = forecaster.forecast_known(forecaster.regions)
-    write_report(output / "report.html", panel, facts, evaluation, forecast, explanation=explanation, ablation=worth)
+    write_report(output / "report.html", panel, facts, evaluation, forecast, explanation=explanation, ablation=worth, gate=gate)
     say(gate.reason)
 
 

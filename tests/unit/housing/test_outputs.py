@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from housing.backtest import Backtest
-from housing.forecast import QUANTILES, Forecast
-from housing.outputs import write_backtest_csv, write_drawdown_csv, write_forecasts_csv
+from housing.forecast import QUANTILES
+from housing.outputs import write_backtest_csv, write_drawdown_csv
 from housing.panel import Panel
 
 
@@ -66,15 +66,3 @@ def test_regions_not_at_risk_have_no_drawdown_row(panel: Panel, backtest: Backte
         ["ensemble", panel.regions[0], "2003-07-01", "0.5"],
         ["ensemble", panel.regions[1], "2003-07-01", "1e-07"],
     ]
-
-
-def test_a_forecast_is_one_row_per_region_and_month(panel: Panel, tmp_path: Path) -> None:
-    values = np.arange(2 * 3 * 9, dtype=float).reshape(2, 3, 9) + 100
-    values[1] = np.nan
-    forecast = Forecast(panel.regions, panel.dates[-1], panel.future_dates(3), QUANTILES, values, np.array([0.125, np.nan]))
-    write_forecasts_csv(forecast, tmp_path / "out" / "forecasts.csv")
-    frame = pd.read_csv(tmp_path / "out" / "forecasts.csv")
-    assert list(frame) == ["region", "month", "horizon", *(f"{q:g}" for q in QUANTILES), "drawdown_probability"]
-    assert len(frame) == 6
-    assert frame.loc[0, ["month", "horizon", "0.1", "0.9", "drawdown_probability"]].tolist() == ["2004-01-01", 1, 100, 108, 0.125]
-    assert frame.loc[3:, "0.1":].isna().all(axis=None)

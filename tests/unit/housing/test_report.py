@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from housing.ablation import Ablation
 from housing.backtest import Backtest
 from housing.evaluation import Evaluation, evaluate
 from housing.forecast import QUANTILES, Forecast
+from housing.gate import decide
 from housing.labels import DrawdownDefinition
 from housing.metrics import Interval
 from housing.panel import Panel
@@ -67,7 +69,7 @@ def facts(unit: str = "US dollars, median") -> SourceFacts:
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     panel = make_panel()
     path = tmp_path_factory.mktemp("report") / "report.html"
-    explanation = [
+    explanation: list[dict[str, Any]] = [
         {
             "region": "Risky <b>",
             "price": {"contributions": {"momentum": -0.03, "other methods": 0.01}},
@@ -77,7 +79,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     ]
     groups = {"season": Interval(1.031, 0.99, 1.07), "local market": Interval(1.142, 1.05, 1.21)}
     ablation = Ablation("linear", ("1998-01", "1998-04"), groups)
-    write_report(path, panel, facts(), make_evaluation(panel), make_forecast(panel), explanation=explanation, ablation=ablation)
+    evaluation = make_evaluation(panel)
+    write_report(
+        path, panel, facts(), evaluation, make_forecast(panel), explanation=explanation, ablation=ablation, gate=decide(evaluation)
+    )
     return path.read_text()
 
 
@@ -134,6 +139,21 @@ def test_the_headline_states_risk_and_accuracy(page: str) -> None:
     assert tiles[1] == "2 of 4"
     assert tiles[2] == f"{1 - ratio:.0%}"
     assert "the highest is Risky &lt;b&gt; with 44%. 1 more is in one already." in page
+
+
+def test_the_verdict_stands_below_the_headline_with_every_bar(page: str) -> None:
+    gate = decide(make_evaluation(make_panel()))
+    verdict = page[page.index('class="verdict') : page.index('id="risk"')]
+    assert ("May be promoted" if gate.passed else "Must not be promoted") in verdict
+    assert "no model is approved yet" in verdict
+    assert re.findall(r'<li class="(\w+)">', verdict) == ["met" if bar.passed else "missed" for bar in gate.bars]
+
+
+def test_a_card_says_what_moves_the_price_and_what_drives_the_risk(page: str) -> None:
+    assert "What moves the price" in page
+    assert "\N{MINUS SIGN}3.0%" in page
+    assert "What drives the risk" in page
+    assert "+1.2" in page
 
 
 def test_every_region_has_its_row_most_at_risk_first(page: str) -> None:

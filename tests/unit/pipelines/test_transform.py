@@ -31,11 +31,17 @@ def test_a_quarterly_panel_steps_by_three_months() -> None:
 def test_a_region_without_a_probability_has_an_empty_field() -> None:
     rows = list(forecast_rows([answer("Austin", None), "", answer("Rio Grande, TX")], months_per_period=1))
     lines = to_csv(rows).splitlines()
-    assert lines[0] == "region,month,horizon,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,drawdown_probability"
+    assert lines[0] == "region,month,horizon,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,drawdown_probability,labelled"
     assert lines[1].startswith("Austin,2015-11-01,1,10.0,")
-    assert lines[1].endswith(",")
+    assert lines[1].endswith(",,1")
     assert lines[4].startswith('"Rio Grande, TX",')
-    assert lines[4].endswith(",0.04")
+    assert lines[4].endswith(",0.04,1")
+
+
+def test_regions_that_the_drawdown_definition_leaves_out_are_marked() -> None:
+    rows = list(forecast_rows([answer("Austin"), answer("Marfa")], 1, labelled=["Austin"]))
+    assert {row.region: row.labelled for row in rows} == {"Austin": True, "Marfa": False}
+    assert to_csv(rows).splitlines()[-1].endswith(",0.04,0")
 
 
 def test_a_line_with_an_error_is_named() -> None:
