@@ -58,6 +58,8 @@ class FrontDoor:
             await self._route(scope, receive, send)
         except ClientGoneError:
             return
+        except asyncio.CancelledError:
+            _LOG.info("%s %s was still under way when the emulator stopped", scope["method"], scope["path"])
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         if is_foreign(scope["headers"]):

@@ -163,7 +163,7 @@ def status(home: Path | str | None = None) -> dict[str, Any]:
     place = Home.at(home)
     run = place.last_run() if place.is_locked() else None
     answer = _health(run, place, "/") if run is not None else None
-    return {"running": answer is not None, "home": str(place.folder), **(answer or {})}
+    return {**(answer or {}), "running": answer is not None, "home": str(place.folder)}
 
 
 def logs(home: Path | str | None = None, lines: int = 100) -> Iterator[str]:

@@ -130,7 +130,7 @@ def _status(context: Context, run_as: LastRun) -> dict[str, Any]:
         **_health(context, run_as),
         "endpoints": {record["EndpointName"]: record["EndpointStatus"] for record in store.list("endpoint")},
         "functions": [record["FunctionName"] for record in store.list("function")],
-        "running": {
+        "jobs": {
             kind: [record[name] for record in store.list(kind, where=lambda record: record[status] in _RUNNING)]  # noqa: B023 - used at once
             for kind, name, status in _JOBS
         },
