@@ -29,11 +29,12 @@ class Plan:
 
     @classmethod
     def make(cls, panel: Panel, horizon: int, scored: int) -> Plan:
-        """`scored` origins half a year apart up to the last whose future was observed, and the warm-up that they need.
+        """`scored` origins, each January and July up to the last whose future was observed, and the warm-up that they need.
 
+        On the calendar, so that a model of next month's data is scored at the origins of this month's and can be compared with it.
         Errors: SettingsError when the panel has no room for them.
         """
-        last = rolling_origins(panel, horizon, panel.season // ORIGINS_PER_YEAR, count=scored)
+        last = rolling_origins(panel, horizon, panel.season // ORIGINS_PER_YEAR, count=scored, end=_newest(panel, horizon))
         columns = plan_origins(panel, last, horizon)
         return cls(horizon, tuple(str(date) for date in panel.dates[columns]), tuple(str(date) for date in panel.dates[last]))
 
@@ -62,3 +63,13 @@ class Plan:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{FILE}: absent or malformed ({error}); run Prepare again") from error
         return plan
+
+
+def _newest(panel: Panel, horizon: int) -> str | None:
+    """The newest January or July with a whole horizon after it; None where there is none."""
+    latest = len(panel.dates) - 1 - horizon
+    if latest < 0:
+        return None
+    months = int(panel.dates[latest].astype("datetime64[M]").astype(int)) % (12 // ORIGINS_PER_YEAR)
+    column = latest - months // panel.months_per_period
+    return str(panel.dates[column]) if column >= 0 else None

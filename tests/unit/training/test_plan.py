@@ -25,6 +25,12 @@ def test_scored_origins_are_half_a_year_apart_and_end_where_the_future_ends(pane
     assert plan.columns(panel) == sorted(plan.columns(panel))
 
 
+def test_models_of_successive_months_share_their_origins(panel: Panel) -> None:
+    month_before = Plan.make(panel.until(185), horizon=12, scored=7)
+    assert month_before.scored == Plan.make(panel, horizon=12, scored=8).scored[:-1]
+    assert Plan.make(panel.until(181), horizon=12, scored=7).scored == month_before.scored
+
+
 def test_a_plan_comes_back_as_it_was_saved(panel: Panel, tmp_path: Path) -> None:
     plan = Plan.make(panel, 12, 4)
     plan.save(tmp_path)
