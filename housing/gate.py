@@ -83,8 +83,8 @@ def decide(evaluation: Evaluation, approved: Mapping[str, Any] | None = None, li
     limits = limits or Limits()
     bars = [_loss_bar(evaluation, limits), _coverage_bar(evaluation, limits), *_drawdown_bars(evaluation, limits)]
     pairs, note = _shared_origins(evaluation, approved)
-    if pairs:
-        bars.append(_approved_bar(evaluation, pairs))
+    if pairs and approved is not None:
+        bars += [_approved_bar(evaluation, pairs), *_approved_risk_bars(evaluation, approved)]
     missed = [bar for bar in bars if not bar.passed]
     words = [bar.text for bar in missed or bars] + [note] * bool(note)
     reason = ("missed: " if missed else "all bars passed: ") + "; ".join(words)
@@ -149,6 +149,27 @@ def _approved_bar(evaluation: Evaluation, pairs: Pairs) -> Bar:
     calibration = "closer to nominal coverage" if closer else "not closer to nominal coverage"
     text = f"quantile loss {ratio.value:.3f} of the approved model's on {len(pairs)} shared origins ({_bounds(ratio)}), {calibration}"
     return Bar("approved_loss_ratio", ratio.value, 1.0, passed, text)
+
+
+def _approved_risk_bars(evaluation: Evaluation, approved: Mapping[str, Any]) -> list[Bar]:
+    """Drawdown probabilities must not be distinguishably worse than the approved model's; no bar where the event or the origins differ."""
+    score = evaluation.method(evaluation.candidate)
+    if score is None or approved["definition"] != plain(evaluation.definition.to_json()):
+        return []
+    old = {
+        facts["origin"]: facts for method in approved["methods"] if method["name"] == score.name for facts in method.get("by_origin", ())
+    }
+    shared = [sums for sums in score.by_origin if sums.origin in old]
+    ratio = bootstrap_ratio(
+        np.array([sums.squared_error / sums.rows for sums in shared]),
+        np.array([old[sums.origin]["squared_error"] / old[sums.origin]["rows"] for sums in shared]),
+        evaluation.risk_block,
+    )
+    if not np.isfinite(ratio.value):
+        return []
+    passed = ratio.value <= 1 or ratio.low <= 1
+    text = f"drawdown Brier score {ratio.value:.3f} of the approved model's on {len(shared)} shared origins ({_bounds(ratio)})"
+    return [Bar("approved_brier_ratio", ratio.value, 1.0, passed, text)]
 
 
 def compare(new: Sequence[OriginSums], old: Sequence[OriginSums], block: int) -> Interval:

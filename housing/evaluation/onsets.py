@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from housing.backtest import Backtest
-from housing.evaluation.result import AlarmScore, MethodScore, OnsetScore
+from housing.evaluation.result import AlarmScore, MethodScore, OnsetScore, RiskSums
 from housing.evaluation.slices import Mask, eras
 from housing.labels import DrawdownDefinition, drawdown_depth, onset_labels
 from housing.metrics import (
@@ -100,6 +100,16 @@ class _Rows:
             eras=tuple(self._onset(label, np.where(mask[:, None], values, np.nan), ranks_only) for label, mask in eras(self.dates)),
             bins=() if ranks_only else tuple(reliability_bins(self.labels, values)),
             alarms=self._alarms(values, level),
+            by_origin=() if ranks_only else self._sums(values),
+        )
+
+    def _sums(self, values: Floats) -> tuple[RiskSums, ...]:
+        error = (values - self.labels) ** 2
+        rows = np.isfinite(error).sum(axis=1)
+        return tuple(
+            RiskSums(str(date), float(total), int(count))
+            for date, total, count in zip(self.dates, np.nansum(error, axis=1), rows, strict=True)
+            if count
         )
 
     def _onset(self, label: str, values: Floats, ranks_only: bool) -> OnsetScore:

@@ -81,8 +81,17 @@ class AlarmScore:
 
 
 @dataclass(frozen=True)
+class RiskSums:
+    """Probabilities of one method at one origin: the sum of their squared errors, and how many there were."""
+
+    origin: str
+    squared_error: float
+    rows: int
+
+
+@dataclass(frozen=True)
 class MethodScore:
-    """One way to state the drawdown risk. A method that only ranks has no Brier score and no reliability."""
+    """One way to state the drawdown risk. A method that only ranks has no Brier score, no reliability and no sums by origin."""
 
     name: str
     ranks_only: bool
@@ -91,6 +100,7 @@ class MethodScore:
     eras: tuple[OnsetScore, ...]
     bins: tuple[ReliabilityBin, ...]
     alarms: AlarmScore
+    by_origin: tuple[RiskSums, ...] = ()
 
 
 @dataclass(frozen=True)

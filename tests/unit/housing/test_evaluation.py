@@ -60,6 +60,16 @@ def test_members_stand_best_first_with_their_baselines(evaluation: Evaluation) -
     assert ensemble.ratio.low <= ensemble.ratio.value <= ensemble.ratio.high < 1
 
 
+def test_the_sums_by_origin_are_those_of_the_brier_score(evaluation: Evaluation) -> None:
+    for score in evaluation.methods:
+        if score.ranks_only:
+            assert score.by_origin == ()
+            continue
+        rows = sum(part.rows for part in score.by_origin)
+        assert rows == score.overall.rows
+        assert sum(part.squared_error for part in score.by_origin) / rows == pytest.approx(score.overall.brier)
+
+
 def test_the_candidate_is_compared_with_every_other_member(evaluation: Evaluation) -> None:
     assert set(evaluation.comparisons) == {"naive", "drift", "momentum"}
     ratio = evaluation.comparisons["drift"]

@@ -12,7 +12,7 @@ import pytest
 
 from housing.errors import DataError
 from housing.evaluation import Evaluation, MemberScore, MethodScore, OnsetScore, OriginSums, PathScore
-from housing.evaluation.result import AlarmScore
+from housing.evaluation.result import AlarmScore, RiskSums
 from housing.gate import Limits, calibration_noise, decide
 from housing.labels import DrawdownDefinition
 from housing.metrics import Interval, ReliabilityBin
@@ -158,6 +158,25 @@ def test_models_that_cannot_be_compared_are_not_and_the_reason_says_so(change: d
     assert (gate.passed, gate.compared_origins) == (True, 0)
     assert "not compared with the approved model" in gate.reason
     assert why in gate.reason
+
+
+def with_risk(errors: list[float]) -> Evaluation:
+    sums = tuple(RiskSums(str(np.datetime64("2010-01", "M") + 3 * i), 20 * error, 20) for i, error in enumerate(errors))
+    return evaluation(methods=(replace(method(), by_origin=sums),))
+
+
+def test_drawdown_probabilities_that_are_clearly_worse_are_not_promoted() -> None:
+    approved = with_risk([0.08] * 12).to_json()
+    assert decide(with_risk([0.12] * 12), approved).code == "approved_brier_ratio"
+    assert "1.500 of the approved model's on 12 shared origins" in decide(with_risk([0.12] * 12), approved).reason
+    assert decide(with_risk([0.06, 0.12] * 6), approved).passed
+    assert decide(with_risk([0.07] * 12), approved).passed
+
+
+def test_drawdown_probabilities_of_another_event_are_not_compared() -> None:
+    approved = with_risk([0.02] * 12).to_json()
+    approved["definition"]["threshold"] = 0.2
+    assert "approved_brier_ratio" not in decide(with_risk([0.12] * 12), approved).to_json()
 
 
 def test_an_approved_evaluation_that_is_none_is_refused() -> None:
