@@ -125,3 +125,14 @@ def test_a_chunked_upload_with_a_trailing_checksum_is_decoded(emulator):
     prepared = urllib.request.Request(request.url, data=coded, headers=dict(request.headers), method="PUT")
     opener.open(prepared, timeout=30).close()
     assert hashlib.sha256(s3.get_object(Bucket="front-door-trailer", Key="k")["Body"].read()).digest() == hashlib.sha256(content).digest()
+
+
+def test_an_upload_of_unknown_length_is_read_to_its_end(emulator):
+    s3 = _bucket(emulator, "front-door-stream")
+    address = s3.generate_presigned_url("put_object", Params={"Bucket": "front-door-stream", "Key": "k"})
+    parts = [b"one,", b"two,", b"three"]
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.open(
+        urllib.request.Request(address, data=iter(parts), method="PUT", headers={"Transfer-Encoding": "chunked"}), timeout=30
+    ).close()
+    assert s3.get_object(Bucket="front-door-stream", Key="k")["Body"].read() == b"".join(parts)
