@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from emulator.context import Context
 from emulator.functions.runtime_api import Event, Posted, RuntimeApi
-from emulator.logs import CloudWatchLogs, log_file
+from emulator.logs import SHIP_SECONDS, CloudWatchLogs, log_file
 from emulator.processes import Command, Processes, RunningProcess
 
 INIT_SECONDS = 10.0
@@ -50,7 +50,8 @@ class Worker:
         self._started, self._init_ms = 0.0, 0.0
         identity = uuid.uuid4().hex
         self._group: str = function["LoggingConfig"].get("LogGroup", f"/aws/lambda/{function['FunctionName']}")
-        self._stream, self._streaming = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{identity}", False
+        self._stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{identity}"
+        self._whole, self._shipped = 0, 0
         self._log = log_file(context, "lambda", function["FunctionName"], identity)
 
     async def start(self) -> None:
@@ -93,20 +94,28 @@ class Worker:
         duration_ms = (time.monotonic() - started) * 1000
         self._report(event, duration_ms, cold)
         self.idle_since = time.monotonic()
-        asyncio.get_running_loop().run_in_executor(None, self._ship, begin, self._log.stat().st_size)
+        self._logged(self._log.stat().st_size)
         return self._outcome(posted, begin)
 
+    def _logged(self, end: int) -> None:
+        """Note that the log has whole invocations up to here; a second later they are copied to CloudWatch Logs, all at once."""
+        if self._whole == self._shipped:
+            asyncio.get_running_loop().call_later(SHIP_SECONDS, self._flush)
+        self._whole = end
+
+    def _flush(self) -> None:
+        begin, self._shipped = self._shipped, self._whole
+        asyncio.get_running_loop().run_in_executor(None, self._ship, begin, self._shipped)
+
     def _ship(self, begin: int, end: int) -> None:
-        """Copy what one invocation logged to CloudWatch Logs."""
         with self._log.open("rb") as log:
             log.seek(begin)
             lines = log.read(end - begin).decode(errors="replace").splitlines()
         names = {"logGroupName": self._group, "logStreamName": self._stream}
         logs = self._context.part(CloudWatchLogs)
         try:
-            if not self._streaming:
+            if begin == 0:
                 logs.create(names)
-                self._streaming = True
             logs.put(names, [line for line in lines if line.strip()])
         except (ClientError, BotoCoreError) as error:
             _LOG.warning("function %s: its log did not reach CloudWatch: %s", self._function["FunctionName"], error)
