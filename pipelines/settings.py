@@ -70,6 +70,8 @@ class Settings(BaseSettings):
         "linear": ("linear",),
         "xgboost": ("xgboost",),
         "catboost": ("catboost",),
+        "neural": ("neural",),
+        "statistical": ("statistical",),
     }
     horizon_months: PositiveInt = 12
     origins: PositiveInt = 8

@@ -19,7 +19,7 @@ from pipelines.definition.policies import cache, job_retries
 from pipelines.definition.processing import KEY_FILE, output
 from pipelines.settings import Settings
 
-CPU_STEPS = frozenset({"baselines", "linear"})
+CPU_STEPS = frozenset({"baselines", "linear", "statistical"})
 """Train steps that gain nothing from a GPU."""
 
 

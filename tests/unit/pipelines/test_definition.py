@@ -33,6 +33,8 @@ def test_the_road_has_the_steps_of_the_architecture_in_order(definition: dict[st
         "Train-linear",
         "Train-xgboost",
         "Train-catboost",
+        "Train-neural",
+        "Train-statistical",
         "Ensemble",
         "Evaluate",
         "QualityGate",
@@ -45,7 +47,7 @@ def test_the_road_has_the_steps_of_the_architecture_in_order(definition: dict[st
 
 def test_every_job_is_cached_and_retried(definition: dict[str, Any]) -> None:
     jobs = [step for step in walk(definition["Steps"]) if step["Type"] in ("Processing", "Training", "Transform")]
-    assert len(jobs) == 9
+    assert len(jobs) == 11
     for job in jobs:
         assert job["CacheConfig"] == {"Enabled": True, "ExpireAfter": "P30D"}, job["Name"]
         retried = {fault for policy in job["RetryPolicies"] for fault in policy["ExceptionType"]}
