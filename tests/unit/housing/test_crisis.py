@@ -11,7 +11,8 @@ import pytest
 from housing.crisis import DrawdownHead, walk_forward
 from housing.crisis.logistic import fit_logistic, log_odds, sigmoid
 from housing.crisis.outlook import steps_ahead
-from housing.crisis.signals import with_deflator_to_date
+from housing.crisis.shares import Shares, mix
+from housing.crisis.signals import build_signals, with_deflator_to_date
 from housing.errors import ArtifactError, DataError, SettingsError
 from housing.labels import DrawdownDefinition, drawdown_depth, onset_labels
 from housing.panel import Floats, Panel
@@ -200,6 +201,28 @@ def test_a_steady_market_without_a_crisis_has_no_risk() -> None:
     steady = Panel(tuple("abcdef"), np.datetime64("2000-01", "M") + 3 * np.arange(60), "Q", price)
     probability = DrawdownHead().fit(steady, DEFINITION).predict(steady)
     assert np.all(probability < 0.005)
+
+
+def test_a_peak_that_leaves_the_window_no_longer_counts() -> None:
+    price = np.full((1, 40), 100.0)
+    price[0, 22] = 110.0
+    dates = np.datetime64("2000-01", "M") + 3 * np.arange(40)
+    signals = build_signals(Panel(("a",), dates, "Q", price), DEFINITION)
+    fallen = np.log(100 / 110)
+    assert signals.standing(2)[0, -1] == pytest.approx(fallen)
+    assert signals.standing(3)[0, -1] == pytest.approx(fallen)
+    assert signals.standing(4)[0, -1] == pytest.approx(0.0)
+    assert signals.standing(25)[0, -1] == pytest.approx(0.0)
+    assert signals.newest().standing(2).shape == (1, 1)
+
+
+def test_the_voices_add_up_to_one_with_and_without_a_forecast() -> None:
+    outlook, depth, implied = np.array([-1.0, -3.0]), np.array([-2.0, -2.0]), np.array([0.5, np.nan])
+    for with_paths in (True, False):
+        shares = Shares.of(with_paths)
+        assert shares.outlook + shares.depth + shares.paths == pytest.approx(1)
+    np.testing.assert_allclose(mix(implied, implied, implied)[0], 0.5)
+    np.testing.assert_allclose(mix(outlook, depth, implied)[1], mix(outlook, depth, None)[1])
 
 
 def test_another_frequency_is_refused(head: DrawdownHead) -> None:
