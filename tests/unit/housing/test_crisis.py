@@ -209,9 +209,8 @@ def test_a_peak_that_leaves_the_window_no_longer_counts() -> None:
     dates = np.datetime64("2000-01", "M") + 3 * np.arange(40)
     signals = build_signals(Panel(("a",), dates, "Q", price), DEFINITION)
     fallen = np.log(100 / 110)
-    assert signals.standing(2)[0, -1] == pytest.approx(fallen)
-    assert signals.standing(3)[0, -1] == pytest.approx(fallen)
-    assert signals.standing(4)[0, -1] == pytest.approx(0.0)
+    assert signals.standing(2)[0, -1] == pytest.approx(fallen)  # the window of 20 then begins at column 22
+    assert signals.standing(3)[0, -1] == pytest.approx(0.0)
     assert signals.standing(25)[0, -1] == pytest.approx(0.0)
     assert signals.newest().standing(2).shape == (1, 1)
 
