@@ -103,18 +103,22 @@ def _trailing_total(values: Number, window: int) -> Number:
     one give the same bits.
     """
     length = values.shape[-1]
-    total, done, span, doubled = np.zeros_like(values), 0, 1, values
-    while done < window:
+    total, done, span, doubled = None, 0, 1, values
+    while True:
         if window & span:
-            if done < length:
+            if total is None:
+                total = doubled.copy()
+            elif done < length:
                 total[..., done:] += doubled[..., : length - done]
             done += span
+        if done >= window:
+            return cast(Number, total)
         if span < length:
-            longer = doubled.copy()
-            longer[..., span:] += doubled[..., :-span]
+            longer = np.empty_like(doubled)
+            longer[..., :span] = doubled[..., :span]
+            np.add(doubled[..., span:], doubled[..., :-span], out=longer[..., span:])
             doubled = longer
         span *= 2
-    return total
 
 
 def _hide(answer: Floats, count: npt.NDArray[np.int64], minimum: int) -> Floats:
