@@ -59,8 +59,11 @@ def check(definition: Mapping[str, Any]) -> None:
 
 def faults(definition: Mapping[str, Any]) -> list[str]:
     """Every fault as `STEP.FIELD: what is wrong`; empty when the service would take the definition."""
-    if not isinstance(definition.get("Steps"), list):
+    if not isinstance(definition, Mapping) or not isinstance(definition.get("Steps"), list):
         return ["definition.Steps: absent or not a list; export the definition again"]
+    malformed = list(_forms(definition["Steps"], "definition.Steps"))
+    if malformed:
+        return malformed
     steps = list(walk(definition["Steps"]))
     model = get_session().get_service_model("sagemaker")
     parameters = {parameter["Name"]: parameter["Type"] for parameter in definition.get("Parameters", [])}
@@ -79,6 +82,24 @@ def walk(steps: Sequence[Step]) -> Iterator[Step]:
         yield step
         if step.get("Type") == "Condition":
             yield from walk([*step["Arguments"].get("IfSteps", []), *step["Arguments"].get("ElseSteps", [])])
+
+
+def _forms(steps: Any, path: str) -> Iterator[str]:
+    """Steps without the three fields that the other checks read, inside conditions too."""
+    if not isinstance(steps, list):
+        yield f"{path}: not a list of steps"
+        return
+    for index, step in enumerate(steps):
+        place = f"{path}[{index}]"
+        if not isinstance(step, Mapping):
+            yield f"{place}: not an object with Name, Type and Arguments"
+            continue
+        for field, kind, meaning in (("Name", str, "a text"), ("Type", str, "a text"), ("Arguments", dict, "an object")):
+            if not isinstance(step.get(field), kind):
+                yield f"{place}.{field}: absent or not {meaning}"
+        if step.get("Type") == "Condition" and isinstance(step.get("Arguments"), Mapping):
+            for branch in ("IfSteps", "ElseSteps"):
+                yield from _forms(step["Arguments"].get(branch, []), f"{place}.Arguments.{branch}")
 
 
 def _names(steps: Sequence[Step]) -> Iterator[str]:
@@ -110,20 +131,23 @@ def _parameter_types(step: Step, model: ServiceModel, parameters: Mapping[str, s
 
 
 def _references(step: Step, steps: Sequence[Step], parameters: Mapping[str, str]) -> Iterator[str]:
-    """Every `Get` must point to a parameter, a step or a property file of the definition."""
+    """Every `Get`, and every step waited for, must point to a parameter, a step or a property file of the definition."""
     by_name = {other["Name"]: other for other in steps}
     own = {key: value for key, value in step["Arguments"].items() if key not in ("IfSteps", "ElseSteps")}
-    for target in dict.fromkeys(_targets(own)):
+    for index, name in enumerate(step.get("DependsOn", [])):
+        if name not in by_name:
+            yield f"{step['Name']}.DependsOn[{index}]: refers to the step {name}, which the definition does not have"
+    for path, target in _targets(own, step["Name"]):
         kind, _, rest = target.partition(".")
         name, _, field = rest.partition(".")
         if kind == "Parameters" and rest not in parameters:
-            yield f"{step['Name']}: refers to the parameter {rest}, which the definition does not have"
+            yield f"{path}: refers to the parameter {rest}, which the definition does not have"
         elif kind == "Steps" and name not in by_name:
-            yield f"{step['Name']}: refers to the step {name}, which the definition does not have"
+            yield f"{path}: refers to the step {name}, which the definition does not have"
         elif kind == "Steps" and field.startswith("PropertyFiles."):
             wanted = field.removeprefix("PropertyFiles.")
             if wanted not in {file["PropertyFileName"] for file in by_name[name].get("PropertyFiles", [])}:
-                yield f"{step['Name']}: refers to the property file {wanted}, which {name} does not declare"
+                yield f"{path}: refers to the property file {wanted}, which {name} does not declare"
 
 
 def _property_files(step: Step) -> Iterator[str]:
@@ -133,15 +157,18 @@ def _property_files(step: Step) -> Iterator[str]:
             yield f"{step['Name']}.PropertyFiles.{file['PropertyFileName']}: no output {file['OutputName']!r}; there are {sorted(outputs)}"
 
 
-def _targets(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if set(value) == {"Get"}:
-            yield str(value["Get"])
-        for item in value.values():
-            yield from _targets(item)
+def _targets(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Each `Get` in `value` as (where it stands, what it points to)."""
+    if shapes.is_function(value) and "Get" in value:
+        yield path, str(value["Get"])
+    elif shapes.is_function(value):
+        yield from ((path, target) for item in value.values() for _, target in _targets(item, path))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _targets(item, f"{path}.{key}")
     elif isinstance(value, list):
-        for item in value:
-            yield from _targets(item)
+        for index, item in enumerate(value):
+            yield from _targets(item, f"{path}[{index}]")
 
 
 def _shape(step: Step, model: ServiceModel) -> Any:

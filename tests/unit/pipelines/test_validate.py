@@ -64,12 +64,20 @@ def test_a_value_that_breaks_the_pattern_or_the_limits_is_named(definition: dict
 
 def test_a_reference_to_a_step_that_does_not_exist_is_named(definition: dict[str, Any]) -> None:
     definition["Steps"] = [step for step in definition["Steps"] if step["Name"] != "Train-catboost"]
-    assert "Ensemble: refers to the step Train-catboost, which the definition does not have" in validate.faults(definition)
+    (fault,) = validate.faults(definition)
+    assert fault.startswith("Ensemble.ProcessingInputs[")
+    assert fault.endswith("].S3Input.S3Uri: refers to the step Train-catboost, which the definition does not have")
+
+
+def test_a_step_that_waits_for_one_that_does_not_exist_is_named(definition: dict[str, Any]) -> None:
+    step(definition, "Prepare")["DependsOn"] = ["Nowhere"]
+    assert validate.faults(definition) == ["Prepare.DependsOn[0]: refers to the step Nowhere, which the definition does not have"]
 
 
 def test_a_reference_to_a_parameter_that_does_not_exist_is_named(definition: dict[str, Any]) -> None:
     definition["Parameters"] = [parameter for parameter in definition["Parameters"] if parameter["Name"] != "SourceUri"]
-    assert "Ingest: refers to the parameter SourceUri, which the definition does not have" in validate.faults(definition)
+    lacking = "refers to the parameter SourceUri, which the definition does not have"
+    assert f"Ingest.ProcessingInputs[0].S3Input.S3Uri: {lacking}" in validate.faults(definition)
 
 
 def test_a_property_file_that_is_not_declared_or_has_no_output_is_named(definition: dict[str, Any]) -> None:
@@ -77,7 +85,8 @@ def test_a_property_file_that_is_not_declared_or_has_no_output_is_named(definiti
     del step(definition, "Prepare")["PropertyFiles"]
     found = validate.faults(definition)
     assert "Evaluate.PropertyFiles.evaluation: no output 'elsewhere'; there are ['evaluation']" in found
-    assert "Train-xgboost: refers to the property file key, which Prepare does not declare" in found
+    uri = "Train-xgboost.CheckpointConfig.S3Uri"
+    assert f"{uri}: refers to the property file key, which Prepare does not declare" in found
 
 
 def test_two_steps_of_one_name_and_an_unknown_type_are_named(definition: dict[str, Any]) -> None:
@@ -98,7 +107,18 @@ def test_check_raises_with_one_line_per_fault(definition: dict[str, Any]) -> Non
 
 
 def test_something_that_is_no_definition_is_refused() -> None:
-    assert validate.faults({"Parameters": []}) == ["definition.Steps: absent or not a list; export the definition again"]
+    for other in ({"Parameters": []}, [], "text", {"Steps": {}}):
+        assert validate.faults(other) == ["definition.Steps: absent or not a list; export the definition again"]  # type: ignore[arg-type]
+
+
+def test_steps_without_name_type_or_arguments_are_named_by_their_place() -> None:
+    branches = {"IfSteps": [3], "ElseSteps": {}}
+    steps = [{"Name": "Ingest", "Type": "Processing"}, {"Name": "Gate", "Type": "Condition", "Arguments": branches}]
+    assert validate.faults({"Steps": steps}) == [
+        "definition.Steps[0].Arguments: absent or not an object",
+        "definition.Steps[1].Arguments.IfSteps[0]: not an object with Name, Type and Arguments",
+        "definition.Steps[1].Arguments.ElseSteps: not a list of steps",
+    ]
 
 
 @pytest.mark.parametrize(
