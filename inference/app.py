@@ -50,7 +50,7 @@ class App:
         except RequestError as error:
             code, answer = error.code, _error_answer(error)
         except DisconnectedError:
-            telemetry.finished(route, CLIENT_CLOSED_REQUEST, started, "disconnected")
+            telemetry.finished(route, CLIENT_CLOSED_REQUEST, started, "disconnected", headers)
             return
         except Exception:  # noqa: BLE001 the client is told that it failed, the log is told why
             code, answer = "internal", _error_answer(RequestError("internal", "", "the server failed; its log says why", 500))
@@ -61,9 +61,9 @@ class App:
             await send_answer(send, answer, request_id=identity, close=self.state.phase == "draining")
         except (RequestError, DisconnectedError) as error:
             # The status is out already: the connection ends in the middle of the body, so that the client can tell.
-            telemetry.finished(route, CLIENT_CLOSED_REQUEST, started, getattr(error, "code", "disconnected"))
+            telemetry.finished(route, CLIENT_CLOSED_REQUEST, started, getattr(error, "code", "disconnected"), headers)
             return
-        seconds = telemetry.finished(route, answer.status, started, code)
+        seconds = telemetry.finished(route, answer.status, started, code, headers)
         if self.state.settings.access_log:
             facts = {"route": route, "status": answer.status, "seconds": round(seconds, 6), "request_id": identity, **trace_ids(headers)}
             telemetry.log.info("answered", extra={"facts": facts})

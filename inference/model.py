@@ -17,6 +17,7 @@ from inference.contract import Asked
 from inference.numbers import six_digits
 from inference.prediction import Prediction, explanation, probability
 from inference.series import Ask, Series, Wanted, panel_length, panel_of, resolve, wanted_of
+from inference.timed import OnMember, with_timed_members
 
 CACHED_PREDICTIONS = 20_000
 
@@ -46,8 +47,9 @@ class Model:
     series_seconds : what one unseen series took in the warm-up.
     """
 
-    def __init__(self, forecaster: Forecaster) -> None:
+    def __init__(self, forecaster: Forecaster, on_member: OnMember | None = None) -> None:
         self.forecaster = forecaster
+        self._voices = forecaster if on_member is None else with_timed_members(forecaster, on_member)
         self.version = forecaster.model_version
         self.load_seconds = 0.0
         self.series_seconds = 0.0
@@ -57,10 +59,10 @@ class Model:
         self._predictions: OrderedDict[tuple[int, Wanted], Prediction] = OrderedDict()
 
     @classmethod
-    def load(cls, folder: Path) -> Model:
-        """Verify, load and warm up; a housing error says what is wrong with the artifact."""
+    def load(cls, folder: Path, on_member: OnMember | None = None) -> Model:
+        """Verify, load and warm up; a housing error says what is wrong with the artifact. `on_member` learns what each member took."""
         started = time.perf_counter()
-        model = cls(Forecaster.load(folder))
+        model = cls(Forecaster.load(folder), on_member)
         model.warm_up()
         model.load_seconds = time.perf_counter() - started
         return model
@@ -95,7 +97,7 @@ class Model:
     def _outlooks(self, panel: Panel, ask: Ask) -> list[Outlook]:
         """One outlook per region of `panel`."""
         forecaster = self.forecaster
-        combined = forecaster.log_quantiles(panel, ask.members)
+        combined = self._voices.log_quantiles(panel, ask.members)
         drawdown = forecaster.drawdown_probability(panel, combined, ask.threshold)
         reasons = forecaster.explain_panel(panel, combined, ask.threshold, ask.members) if ask.explain else [None] * len(combined)
         start = panel.future_dates(1)[0]

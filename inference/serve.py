@@ -22,7 +22,9 @@ from threadpoolctl import threadpool_limits
 from housing.errors import SettingsError
 from inference.app import App
 from inference.settings import Settings
+from inference.spans import exporting_spans
 from inference.state import State
+from inference.telemetry import Telemetry
 
 GRACE_SECONDS = 20
 """For requests in flight at the end; SageMaker and Kubernetes kill after 30 s."""
@@ -36,9 +38,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, telemetry: Telemetry) -> int:
     """Serve until SIGTERM or SIGINT; the exit status."""
-    state = State(settings)
+    state = State(settings, telemetry)
     config = uvicorn.Config(
         App(state),
         host=settings.host,
@@ -68,6 +70,7 @@ async def serve(settings: Settings) -> int:
     loading.cancel()
     if state.batcher is not None:
         state.batcher.close()
+    telemetry.close()
     return 1 if failed or not server.started else 0
 
 
@@ -89,9 +92,10 @@ def main() -> None:
     use_one_thread()
     try:
         settings = Settings.from_environment()
+        telemetry = Telemetry(exporting_spans() if settings.traces else None)
     except SettingsError as error:
         sys.exit(f"serve: {error}")
-    status = uvloop.run(serve(settings))
+    status = uvloop.run(serve(settings, telemetry))
     sys.stdout.flush()
     # A load that is still running in its thread must not hold the process back.
     os._exit(status)

@@ -28,6 +28,7 @@ class Settings:
     deadline_seconds : an answer later than this is an error; SageMaker itself gives up after 60 s.
     drain_seconds : how long a server that was told to end still accepts work while it already reports not ready.
     access_log : one log line per request; errors of the server are logged in any case.
+    traces : OpenTelemetry spans, see `inference.spans`.
     failure_seconds : how long a server whose model cannot be loaded still says so in /ping before it exits.
     """
 
@@ -41,6 +42,7 @@ class Settings:
     drain_seconds: float = 0.5
     failure_seconds: float = 2.0
     access_log: bool = False
+    traces: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -60,6 +62,7 @@ class Settings:
             drain_seconds=_number(environment, "HOUSING_DRAIN_SECONDS", cls.drain_seconds),
             failure_seconds=_number(environment, "HOUSING_FAILURE_SECONDS", cls.failure_seconds),
             access_log=environment.get("HOUSING_ACCESS_LOG", "").lower() == "true",
+            traces=environment.get("HOUSING_TRACES", "").lower() == "true",
         )
 
 

@@ -58,7 +58,7 @@ class State:
     async def load(self) -> None:
         """Load the model in a thread, so that /ping answers meanwhile. Any failure becomes the phase `failed` with its reason."""
         try:
-            model = await asyncio.to_thread(Model.load, self.settings.model_folder)
+            model = await asyncio.to_thread(Model.load, self.settings.model_folder, self.telemetry.member)
         except Exception as error:
             self.phase, self.reason = "failed", f"the model cannot be loaded: {' '.join(str(error).split()) or type(error).__name__}"
             self.telemetry.log.error(self.reason, exc_info=_bug(error))

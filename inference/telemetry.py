@@ -6,25 +6,32 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from inference.batcher import BatchReport
+from inference.gpu import gpu_collector
 
 if TYPE_CHECKING:
     from inference.model import Model
+    from inference.spans import Spans
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+_TRACED = frozenset({"/invocations", "/v1/forecast"})
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 class Telemetry:
-    """The metrics of one server, in a registry of its own, and its log."""
+    """The metrics of one server, in a registry of its own, its log and, where wanted, its `spans`."""
 
-    def __init__(self) -> None:
+    def __init__(self, spans: Spans | None = None) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        if (gpus := gpu_collector()) is not None:
+            self.registry.register(gpus)
+        self.spans = spans
         self.log = _json_log()
         registry = self.registry
         self._requests = Counter("housing_requests", "Requests by route and status", ["route", "status"], registry=registry)
@@ -33,20 +40,24 @@ class Telemetry:
         self._in_flight = Gauge("housing_requests_in_flight", "Requests being answered", registry=registry)
         self._batch_rows = Histogram("housing_batch_rows", "Unseen series in one model call", buckets=_ROWS, registry=registry)
         self._predict = Histogram("housing_predict_seconds", "Time of one model call", buckets=_SECONDS, registry=registry)
+        self._member = Histogram("housing_member_seconds", "Time of one member in a call", ["member"], buckets=_SECONDS, registry=registry)
         self._wait = Histogram("housing_queue_wait_seconds", "Wait of a batch's oldest request", buckets=_SECONDS, registry=registry)
         self._load = Gauge("housing_model_load_seconds", "Time to load and warm up", registry=registry)
         self._info = Gauge("housing_model_info", "The loaded model", ["model_version"], registry=registry)
         self.queued_rows = Gauge("housing_queue_rows", "Series that wait", registry=registry)
         self._children: dict[tuple[str, int], Counter] = {}
         self._latencies: dict[str, Histogram] = {}
+        self._members: dict[str, Histogram] = {}
 
     def started(self) -> float:
         """A request came in; the value goes to `finished`."""
         self._in_flight.inc()
         return time.perf_counter()
 
-    def finished(self, route: str, status: int, started: float, code: str | None = None) -> float:
-        """A request was answered, with an error `code` or without; the seconds it took."""
+    def finished(
+        self, route: str, status: int, started: float, code: str | None = None, headers: Mapping[bytes, bytes] | None = None
+    ) -> float:
+        """A request with these `headers` was answered, with an error `code` or without; the seconds it took."""
         seconds = time.perf_counter() - started
         self._in_flight.dec()
         key = (route, status)
@@ -58,7 +69,15 @@ class Telemetry:
         self._latencies[route].observe(seconds)
         if code is not None:
             self._errors.labels(code).inc()
+        if self.spans is not None and route in _TRACED:
+            self.spans.record(headers or {}, route, status, seconds, code)
         return seconds
+
+    def member(self, name: str, seconds: float) -> None:
+        """An online member has predicted; may be called from any thread."""
+        if name not in self._members:
+            self._members[name] = self._member.labels(name)
+        self._members[name].observe(seconds)
 
     def batch(self, report: BatchReport) -> None:
         """A batch was predicted."""
@@ -70,6 +89,11 @@ class Telemetry:
         """The model answers from now on."""
         self._load.set(model.load_seconds)
         self._info.labels(model.version).set(1)
+
+    def close(self) -> None:
+        """Send the spans that wait."""
+        if self.spans is not None:
+            self.spans.close()
 
     def exposition(self) -> bytes:
         """The metrics in the Prometheus text format."""

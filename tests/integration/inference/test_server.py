@@ -144,6 +144,7 @@ def test_metrics_count_requests_errors_and_batches(server: Any) -> None:
     assert 'housing_requests_total{route="/invocations",status="200"}' in text
     assert 'housing_errors_total{code="unknown_region"}' in text
     assert "housing_batch_rows_count" in text
+    assert 'housing_member_seconds_count{member="naive"}' in text
     assert "housing_model_load_seconds" in text
 
 
