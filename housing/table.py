@@ -28,7 +28,9 @@ def read_table_file(path: Path | str, lags: Mapping[str, int] | None = None, nat
     """
     path = Path(path)
     try:
-        names = pd.read_csv(path, nrows=0).columns
+        # read as a row: in a header pandas would rename the second of two equal columns
+        names = pd.Index(pd.read_csv(path, nrows=1, header=None, dtype=str, keep_default_na=False).iloc[0])
+        _refuse_twice(names)
         missing = {name: list(MISSING_WORDS) for name in names if name != "region"}
         frame = pd.read_csv(path, dtype={"region": str, "date": str}, keep_default_na=False, na_values=missing, low_memory=False)
     except FileNotFoundError as error:
@@ -104,10 +106,15 @@ def _check_columns(frame: pd.DataFrame, national: tuple[str, ...]) -> None:
     unnamed = [name for name in frame.columns if str(name).startswith("Unnamed:")]
     if unnamed:
         raise DataError("column: one has no name; write the table without its index (to_csv(index=False))")
-    if frame.columns.has_duplicates:
-        raise DataError(f"column {frame.columns[frame.columns.duplicated()][0]}: given twice; drop or rename one")
+    _refuse_twice(frame.columns)
     if frame.empty:
         raise DataError("table: it has no rows; give one row per region and period")
+
+
+def _refuse_twice(names: pd.Index[Any]) -> None:
+    named = names[names != ""]
+    if named.has_duplicates:
+        raise DataError(f"column {named[named.duplicated()][0]}: given twice; drop or rename one")
 
 
 def _regions(column: pd.Series[Any]) -> tuple[npt.NDArray[np.str_], Integers]:

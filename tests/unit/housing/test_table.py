@@ -29,6 +29,12 @@ def test_absent_months_become_missing_columns() -> None:
     np.testing.assert_array_equal(panel.price, [[np.nan] * 4 + [3], [1, 2, np.nan, np.nan, np.nan]])
 
 
+def test_a_file_that_gives_a_column_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("region,date,price,price\na,2001-01,1,2\n")
+    with pytest.raises(DataError, match="column price: given twice; drop or rename one"):
+        read_table_file(tmp_path / "t.csv")
+
+
 @pytest.mark.parametrize(
     "dates",
     [
