@@ -62,6 +62,22 @@ def test_a_failed_step_is_named_with_its_last_log_line(settings: Settings) -> No
         require_success(last, settings)
 
 
+def test_a_reason_is_not_repeated_as_the_last_log_line(settings: Settings) -> None:
+    output = "${SAGEMAKER_BASE_DIR:-/opt/ml}/output"
+    script = f"mkdir -p {output}; echo no price > {output}/message; echo failed: no price; exit 1"
+    last = list(follow(start(settings, processing("A", script)), settings))[-1]
+    with pytest.raises(ExecutionError) as raised:
+        require_success(last, settings)
+    assert str(raised.value).count("no price") == 1
+
+
+def test_a_killed_job_is_one_line_with_the_remedy(settings: Settings) -> None:
+    last = list(follow(start(settings, processing("A", "echo epoch 3; kill -9 $$")), settings))[-1]
+    with pytest.raises(ExecutionError, match=r"^A failed: .*killed by signal 9.*start `housing run` again$") as raised:
+        require_success(last, settings)
+    assert "\n" not in str(raised.value)
+
+
 def test_the_job_of_a_cached_step_is_found_in_the_execution_that_ran_it(settings: Settings) -> None:
     cached = processing("A", "true", CacheConfig={"Enabled": True, "ExpireAfter": "P1D"})
     ran = list(follow(start(settings, cached), settings))[-1].step("A")
