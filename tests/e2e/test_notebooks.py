@@ -35,7 +35,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name)
     home = tmp_path / "emulator"
     lifecycle.up(home, port=0, images=tmp_path / "images.yaml")
-    for name, value in {**lifecycle.env(home), **SMALL, "MPLBACKEND": "agg", "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
+    for name, value in {**lifecycle.env(home), **SMALL, "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
         monkeypatch.setenv(name, value)
     yield
     lifecycle.down(home)
