@@ -11,8 +11,11 @@ from pipelines.polling import pauses
 from pipelines.settings import Settings
 from pipelines.snapshot import Snapshot
 
-KILLED = "exit code: 137"
-"""128 and SIGKILL: what a reason says of a container that had no time to give its own."""
+REMEDIES = {
+    "exit code: 137": "; killed from outside or for want of memory: start `housing run` again",
+    "No S3 objects found": "; if a cached step's data is gone, make it again: `HOUSING_CACHE_EXPIRY=PT1M housing run`",
+}
+"""What to do about reasons that the service words; a job's own reason names its remedy. 137 is 128 and SIGKILL."""
 
 
 def follow(execution_arn: str, settings: Settings) -> Iterator[Snapshot]:
@@ -33,8 +36,7 @@ def require_success(final: Snapshot, settings: Settings) -> None:
     if failed is None:
         raise ExecutionError(f"execution {final.status.lower()}: {final.reason or 'it was stopped; start it again with `housing run`'}")
     reason = failed.reason or final.reason
-    if KILLED in reason:
-        raise ExecutionError(f"{failed.name} failed: {reason}; killed from outside or for want of memory: start `housing run` again")
-    line = logs.last_line(failed.job_kind, failed.job_name, settings)
-    tail = f"; last log line: {line}" if line and line.removeprefix("failed: ") not in reason else ""
+    remedy = next((text for sign, text in REMEDIES.items() if sign in reason), "")
+    line = "" if remedy else logs.last_line(failed.job_kind, failed.job_name, settings)
+    tail = f"; last log line: {line}" if line and line.removeprefix("failed: ") not in reason else remedy
     raise ExecutionError(f"{failed.name} failed: {reason}{tail}")

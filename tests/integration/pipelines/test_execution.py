@@ -78,6 +78,29 @@ def test_a_killed_job_is_one_line_with_the_remedy(settings: Settings) -> None:
     assert "\n" not in str(raised.value)
 
 
+def test_data_that_is_gone_under_a_cached_step_is_one_line_whose_remedy_works(settings: Settings, aws: Any) -> None:
+    folder = f"s3://toys/{settings.pipeline_name}"
+    script = "echo 1 > ${SAGEMAKER_BASE_DIR:-/opt/ml}/processing/output/made/file"
+    making = processing("Make", script, CacheConfig={"Enabled": True, "ExpireAfter": "P1D"})
+    reading = processing("Read", "true")
+    output = {
+        "OutputName": "made",
+        "S3Output": {"S3Uri": folder, "LocalPath": "/opt/ml/processing/output/made", "S3UploadMode": "EndOfJob"},
+    }
+    making["Arguments"]["ProcessingOutputConfig"] = {"Outputs": [output]}
+    uri = {"Get": "Steps.Make.ProcessingOutputConfig.Outputs['made'].S3Output.S3Uri"}
+    given = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/made", "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    reading["Arguments"]["ProcessingInputs"] = [{"InputName": "made", "S3Input": given}]
+    require_success(list(follow(start(settings, making, reading), settings))[-1], settings)
+    aws.client("s3").delete_object(Bucket="toys", Key=f"{settings.pipeline_name}/file")
+    last = list(follow(start(settings, making, reading), settings))[-1]
+    with pytest.raises(ExecutionError, match=r"^Read failed: .*No S3 objects found .*`HOUSING_CACHE_EXPIRY=PT1M housing run`$") as raised:
+        require_success(last, settings)
+    assert "\n" not in str(raised.value)
+    making["CacheConfig"]["ExpireAfter"] = "PT0S"
+    require_success(list(follow(start(settings, making, reading), settings))[-1], settings)
+
+
 def test_the_job_of_a_cached_step_is_found_in_the_execution_that_ran_it(settings: Settings) -> None:
     cached = processing("A", "true", CacheConfig={"Enabled": True, "ExpireAfter": "P1D"})
     ran = list(follow(start(settings, cached), settings))[-1].step("A")
