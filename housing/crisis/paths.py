@@ -6,6 +6,7 @@ correlation `memory * sqrt(i / j)`: 1 is a random walk around the forecast, 0 is
 
 from __future__ import annotations
 
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -43,11 +44,14 @@ def walk_correlation(horizon: int) -> Floats:
     return correlation
 
 
+@lru_cache(maxsize=64)
 def _correlated_scores(horizon: int, memory: float) -> Floats:
-    """Antithetic normal draws with the dependence of the steps, (DRAWS, H)."""
+    """Antithetic normal draws with the dependence of the steps, (DRAWS, H); drawn once, so not to be written to."""
     correlation = memory * walk_correlation(horizon) + (1 - memory) * np.eye(horizon)
     normal = np.random.default_rng(SEED).standard_normal((DRAWS // 2, horizon))
-    return np.vstack([normal, -normal]) @ np.linalg.cholesky(correlation + 1e-9 * np.eye(horizon)).T
+    scores: Floats = np.vstack([normal, -normal]) @ np.linalg.cholesky(correlation + 1e-9 * np.eye(horizon)).T
+    scores.flags.writeable = False
+    return scores
 
 
 def _draw(log_quantiles: Floats, scores: Floats) -> Floats:

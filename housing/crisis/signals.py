@@ -138,14 +138,12 @@ def _noise(level: Floats, quarter: int, season: int) -> Floats:
     quarterly = growth(level, quarter)
     change = np.abs(quarterly - lagged(quarterly, season))
     keep = 0.5 ** (1 / (NOISE_HALFLIFE_YEARS * season))
-    total, weight, seen = np.zeros(len(level)), np.zeros(len(level)), np.zeros(len(level))
-    noise = np.full_like(level, np.nan)
-    for t in range(level.shape[1]):
-        here = np.isfinite(change[:, t])
-        total = keep * total + np.where(here, change[:, t], 0.0)
-        weight = keep * weight + here
-        seen += here
-        noise[:, t] = np.where(here & (seen >= 2 * quarter), total / np.maximum(weight, 1e-12), np.nan)
+    here = np.isfinite(change)
+    sums = np.stack([np.where(here, change, 0.0), here.astype(np.float64)]).T.copy()
+    for t in range(1, len(sums)):
+        sums[t] += keep * sums[t - 1]
+    total, weight = sums.T
+    noise = np.where(here & (here.cumsum(axis=1) >= 2 * quarter), total / np.maximum(weight, 1e-12), np.nan)
     return np.maximum(_ABSOLUTE_TO_DEVIATION * noise, _SMALLEST_NOISE)
 
 

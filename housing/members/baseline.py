@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from housing.errors import ArtifactError, DataError, SettingsError
 from housing.features.market import Market
-from housing.features.windows import first_observed, forward_fill
+from housing.features.windows import first_observed, forward_fill, trailing_mean
 from housing.forecast import QUANTILES
 from housing.members.store import read_arrays, write_arrays
 from housing.panel import Floats, Panel
@@ -36,6 +37,11 @@ class History:
     @property
     def columns(self) -> npt.NDArray[np.int64]:
         return np.arange(self.filled.shape[1])
+
+    @cached_property
+    def growth(self) -> Floats:
+        """Growth of the log price over the last year, averaged over a quarter: (N, T)."""
+        return trailing_mean(self.filled - self.at(self.columns - self.season), max(1, self.season // 4))
 
     def at(self, columns: npt.NDArray[np.int64]) -> Floats:
         """Log prices at `columns` (T,), each not earlier than the region's first price; shape (N, T)."""
@@ -62,7 +68,7 @@ class Baseline:
 
     def fit(self, panel: Panel, horizon: int) -> Self:
         """Quantiles of the past errors of all regions, shape (horizon, 9)."""
-        errors = self._errors(panel, horizon)
+        errors = self._errors(panel, self._paths(History.of(panel), horizon))
         self._pooled = np.stack([_row_quantiles(e.reshape(1, -1))[0][0] for e in errors])
         if np.isnan(self._pooled).any():
             known = np.isfinite(self._pooled).all(axis=1)
@@ -77,22 +83,24 @@ class Baseline:
         if self._pooled is None or horizon > len(self._pooled):
             fitted = 0 if self._pooled is None else len(self._pooled)
             raise SettingsError(f"horizon {horizon}: {self.name} is fitted for {fitted}; fit it for a longer one")
-        history = History.of(panel)
+        paths = self._paths(History.of(panel), horizon)
         answer = np.empty((len(panel.regions), horizon, len(QUANTILES)))
-        for step, errors in enumerate(self._errors(panel, horizon), start=1):
+        for step, errors in enumerate(self._errors(panel, paths), start=1):
             own, count = _row_quantiles(errors)
             weight = (count / (count + _OWN_ERRORS))[:, None]
             spread = np.where(count[:, None] > 0, weight * own + (1 - weight) * self._pooled[step - 1], self._pooled[step - 1])
-            answer[:, step - 1] = self.path(history, step)[:, -1:] + spread
+            answer[:, step - 1] = paths[step - 1][:, -1:] + spread
         return answer
 
-    def _errors(self, panel: Panel, horizon: int) -> list[Floats]:
+    def _paths(self, history: History, horizon: int) -> list[Floats]:
+        return [self.path(history, step) for step in range(1, horizon + 1)]
+
+    def _errors(self, panel: Panel, paths: list[Floats]) -> list[Floats]:
         """Past errors at each horizon, NaN where the price or the path is unknown."""
         log_price = panel.log_price
-        history = History.of(panel)
-        steps = [step for step in range(1, horizon + 1) if step < log_price.shape[1]]
-        errors = [log_price[:, s:] - self.path(history, s)[:, :-s] for s in steps]
-        return errors + [np.full((len(log_price), 1), np.nan)] * (horizon - len(steps))
+        seen = paths[: log_price.shape[1] - 1]
+        errors = [log_price[:, s:] - path[:, :-s] for s, path in enumerate(seen, start=1)]
+        return errors + [np.full((len(log_price), 1), np.nan)] * (len(paths) - len(seen))
 
     def save(self, folder: Path) -> None:
         if self._pooled is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from housing.features.windows import trailing_mean
 from housing.members.baseline import Baseline, History
 from housing.panel import Floats
 
@@ -19,5 +18,4 @@ class Momentum(Baseline):
 
     def path(self, history: History, step: int) -> Floats:
         years = -(-step // history.season)
-        growth = trailing_mean(history.filled - history.at(history.columns - history.season), max(1, history.season // 4))
-        return history.at(history.columns + step - years * history.season) + years * _DAMPING * growth
+        return history.at(history.columns + step - years * history.season) + years * _DAMPING * history.growth
