@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from inference.batcher import BatchReport
 from inference.gpu import gpu_collector
+from inference.requests import RequestStatistics
 
 if TYPE_CHECKING:
     from inference.model import Model
@@ -34,10 +35,9 @@ class Telemetry:
         self.spans = spans
         self.log = _json_log()
         registry = self.registry
-        self._requests = Counter("housing_requests", "Requests by route and status", ["route", "status"], registry=registry)
+        self._requests = RequestStatistics(_SECONDS)
+        registry.register(self._requests)
         self._errors = Counter("housing_errors", "Error bodies by code", ["code"], registry=registry)
-        self._latency = Histogram("housing_request_seconds", "Time to the answer", ["route"], buckets=_SECONDS, registry=registry)
-        self._in_flight = Gauge("housing_requests_in_flight", "Requests being answered", registry=registry)
         self._batch_rows = Histogram("housing_batch_rows", "Unseen series in one model call", buckets=_ROWS, registry=registry)
         self._predict = Histogram("housing_predict_seconds", "Time of one model call", buckets=_SECONDS, registry=registry)
         self._member = Histogram("housing_member_seconds", "Time of one member in a call", ["member"], buckets=_SECONDS, registry=registry)
@@ -45,13 +45,11 @@ class Telemetry:
         self._load = Gauge("housing_model_load_seconds", "Time to load and warm up", registry=registry)
         self._info = Gauge("housing_model_info", "The loaded model", ["model_version"], registry=registry)
         self.queued_rows = Gauge("housing_queue_rows", "Series that wait", registry=registry)
-        self._children: dict[tuple[str, int], Counter] = {}
-        self._latencies: dict[str, Histogram] = {}
         self._members: dict[str, Histogram] = {}
 
     def started(self) -> float:
         """A request came in; the value goes to `finished`."""
-        self._in_flight.inc()
+        self._requests.in_flight += 1
         return time.perf_counter()
 
     def finished(
@@ -59,14 +57,8 @@ class Telemetry:
     ) -> float:
         """A request with these `headers` was answered, with an error `code` or without; the seconds it took."""
         seconds = time.perf_counter() - started
-        self._in_flight.dec()
-        key = (route, status)
-        if key not in self._children:
-            self._children[key] = self._requests.labels(route, str(status))
-        if route not in self._latencies:
-            self._latencies[route] = self._latency.labels(route)
-        self._children[key].inc()
-        self._latencies[route].observe(seconds)
+        self._requests.in_flight -= 1
+        self._requests.add(route, status, seconds)
         if code is not None:
             self._errors.labels(code).inc()
         if self.spans is not None and route in _TRACED:
