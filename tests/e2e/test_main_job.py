@@ -15,19 +15,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 GUARD = Path(__file__).parent / "guard"
-SMALL = {
-    "HOUSING_TRAIN_STEPS": '{"baselines": ["naive", "drift", "momentum"]}',
-    "HOUSING_ORIGINS": "3",
-    "HOUSING_MAX_LOSS_RATIO": "5",
-    "HOUSING_MIN_COVERAGE80": "0.01",
-    "HOUSING_MAX_COVERAGE80": "1",
-}
 
 
 class MainJob:
     """The script with a state folder, results and a network guard of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
         self.folder, self.out, self.contacted = folder, folder / "out", folder / "contacted.txt"
         self.contacted.touch()
         guarded = {"PYTHONPATH": str(GUARD), "HOUSING_GUARD_FILE": str(self.contacted)}
@@ -36,7 +29,7 @@ class MainJob:
         (folder / "images.yaml").write_text(json.dumps({"images": [image]}))
         here = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HOUSING_", "EMULATOR_"))}
         own = {"EMULATOR_HOME": str(folder / "emulator"), "EMULATOR_IMAGES": str(folder / "images.yaml"), "HOUSING_OUT": str(self.out)}
-        self.env = {**here, **SMALL, **guarded, **own, "XDG_CACHE_HOME": str(folder / "cache")}
+        self.env = {**here, **settings, **guarded, **own, "XDG_CACHE_HOME": str(folder / "cache")}
 
     def start(self) -> subprocess.Popen[str]:
         command = ["bash", str(ROOT / "scripts" / "main_job.sh")]
@@ -62,9 +55,9 @@ def processes_of(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory: pytest.TempPathFactory) -> MainJob:
+def interrupted(tmp_path_factory: pytest.TempPathFactory, small_settings: dict[str, str]) -> MainJob:
     """A main job whose whole process group was killed while a training step ran, as a closed terminal does."""
-    job = MainJob(tmp_path_factory.mktemp("main-job"))
+    job = MainJob(tmp_path_factory.mktemp("main-job"), small_settings)
     with job.start() as running:
         assert running.stdout is not None
         assert any("Train-baselines: Executing" in line for line in running.stdout)
@@ -99,8 +92,8 @@ def test_the_main_job_contacts_nothing_beyond_loopback(interrupted: MainJob) -> 
     assert interrupted.contacted.read_text() == ""
 
 
-def test_the_guard_sees_what_a_process_contacts(tmp_path: Path) -> None:
-    job = MainJob(tmp_path)
+def test_the_guard_sees_what_a_process_contacts(tmp_path: Path, small_settings: dict[str, str]) -> None:
+    job = MainJob(tmp_path, small_settings)
     script = "import socket; socket.getaddrinfo('example.com', 443)"
     assert subprocess.run([sys.executable, "-c", script], env=job.env, check=False, capture_output=True).returncode != 0
     assert "example.com" in job.contacted.read_text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,26 +15,17 @@ from emulator import lifecycle
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SMALL = {
-    "HOUSING_TRAIN_STEPS": '{"baselines": ["naive", "drift", "momentum"]}',
-    "HOUSING_ORIGINS": "3",
-    "HOUSING_MAX_LOSS_RATIO": "5",
-    "HOUSING_MIN_COVERAGE80": "0.01",
-    "HOUSING_MAX_COVERAGE80": "1",
-}
 
 
 @pytest.fixture
-def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_settings: dict[str, str], small_images: dict[str, object]) -> Iterator[None]:
     """An emulator as the AWS of the notebook's kernel."""
-    image = {"match": "*/housing-crisis-ml*", "folder": str(ROOT), "path": [str(Path(sys.executable).parent)]}
-    image["env"] = {"OMP_NUM_THREADS": "1", "HOUSING_IMAGE_DIGEST": "sha256:test"}
-    (tmp_path / "images.yaml").write_text(json.dumps({"images": [image]}))
+    (tmp_path / "images.yaml").write_text(json.dumps(small_images))
     for name in [name for name in os.environ if name.startswith(("AWS_", "HOUSING_"))]:
         monkeypatch.delenv(name)
     home = tmp_path / "emulator"
     lifecycle.up(home, port=0, images=tmp_path / "images.yaml")
-    for name, value in {**lifecycle.env(home), **SMALL, "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
+    for name, value in {**lifecycle.env(home), **small_settings, "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
         monkeypatch.setenv(name, value)
     yield
     lifecycle.down(home)
