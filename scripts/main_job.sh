@@ -7,6 +7,7 @@ export PATH="$PWD/.venv/bin:$PATH"
 housing local up --detach
 trap 'housing local down' EXIT
 eval "$(housing local env)"
+housing doctor >/dev/null
 
 housing run --panel texas
 housing approve

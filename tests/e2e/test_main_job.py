@@ -104,3 +104,17 @@ def test_a_finished_main_job_leaves_no_process_behind(interrupted: MainJob) -> N
     while processes_of(interrupted.folder) and time.monotonic() < until:
         time.sleep(0.2)
     assert processes_of(interrupted.folder) == []
+
+
+def test_a_full_disk_ends_the_main_job_with_one_line(tmp_path: Path, small_settings: dict[str, str]) -> None:
+    job = MainJob(tmp_path, small_settings)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "sitecustomize.py").write_text(
+        "import shutil\nshutil.disk_usage = lambda folder: type('Usage', (), {'free': 2**28})\n"
+    )
+    job.env["PYTHONPATH"] = str(tmp_path / "full")
+    with job.start() as running:
+        said, _ = running.communicate(timeout=60)
+    faults = [line for line in said.splitlines() if not line.startswith("emulator ")]
+    assert (running.returncode, len(faults)) == (1, 1), said
+    assert faults[0].startswith("disk: 0.2 GiB free at ")
