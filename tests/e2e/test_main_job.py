@@ -110,7 +110,9 @@ def test_a_full_disk_ends_the_main_job_with_one_line(tmp_path: Path, small_setti
     job = MainJob(tmp_path, small_settings)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "sitecustomize.py").write_text(
-        "import shutil\nshutil.disk_usage = lambda folder: type('Usage', (), {'free': 2**28})\n"
+        full="import shutil\nshutil.disk_usage = lambda folder: type('Usage', (), {'free': 2**28})\n"(
+            tmp_path / "full" / "sitecustomize.py"
+        ).write_text(full)
     )
     job.env["PYTHONPATH"] = str(tmp_path / "full")
     with job.start() as running:
