@@ -109,11 +109,8 @@ def test_a_finished_main_job_leaves_no_process_behind(interrupted: MainJob) -> N
 def test_a_full_disk_ends_the_main_job_with_one_line(tmp_path: Path, small_settings: dict[str, str]) -> None:
     job = MainJob(tmp_path, small_settings)
     (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "sitecustomize.py").write_text(
-        full="import shutil\nshutil.disk_usage = lambda folder: type('Usage', (), {'free': 2**28})\n"(
-            tmp_path / "full" / "sitecustomize.py"
-        ).write_text(full)
-    )
+    script = "import shutil\nshutil.disk_usage = lambda folder: type('Usage', (), {'free': 2**28})\n"
+    (tmp_path / "full" / "sitecustomize.py").write_text(script)
     job.env["PYTHONPATH"] = str(tmp_path / "full")
     with job.start() as running:
         said, _ = running.communicate(timeout=60)
