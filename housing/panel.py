@@ -187,14 +187,3 @@ class Panel:
         columns |= {name: values.ravel() for name, values in self.covariates.items()}
         columns |= {name: np.tile(values, count) for name, values in self.national.items()}
         return pd.DataFrame(columns)
-
-    @classmethod
-    def from_frame(cls, frame: pd.DataFrame, lags: Mapping[str, int] | None = None, national: tuple[str, ...] = ()) -> Panel:
-        """From a long table `region,date,price[,covariate...]`, monthly or quarterly.
-
-        `national` names columns that have one value per date. Errors: DataError on a missing column, an unreadable
-        date, a price that is not positive, a duplicate row or a calendar that is neither monthly nor quarterly.
-        """
-        from housing.table import read_long_table
-
-        return read_long_table(frame, lags=lags or {}, national=national)

@@ -142,7 +142,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
 
 def test_a_panel_survives_its_own_long_table() -> None:
     panel = read(table(*((region, f"2001-{m:02d}", m + len(region)) for region in ("a", "bb") for m in range(1, 13))))
-    again = Panel.from_frame(panel.to_frame())
+    again = read_long_table(panel.to_frame(), lags={}, national=())
     assert again.regions == panel.regions
     np.testing.assert_array_equal(again.price, panel.price)
     np.testing.assert_array_equal(again.dates, panel.dates)
