@@ -27,3 +27,7 @@ class ResultsError(PipelinesError):
 
 class PredictionError(PipelinesError):
     """The model refused a request."""
+
+
+class PriceError(PipelinesError):
+    """The price table lacks a price, or a file over it does not fit."""
