@@ -22,7 +22,8 @@ def one_line(error: Exception) -> str | None:
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {error.response.get('Error', {}).get('Message', error)}"
     if isinstance(error, ValidationError):
-        return "; ".join(f"HOUSING_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
+        faults = [fault for fault in error.errors() if fault["type"] != "default_factory_not_called"]  # they follow from the others
+        return "; ".join(f"HOUSING_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in faults)
     if isinstance(error, (PipelinesError, HousingError, EmulatorError, BotoCoreError)):
         return str(error)
     return None

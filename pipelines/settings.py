@@ -1,14 +1,15 @@
-"""Every value that a user may choose, in one typed object: the environment (HOUSING_*) over the defaults here."""
+"""Every value that a user may choose, in one typed object: the environment (HOUSING_*) over the profile over the defaults here."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pydantic import AliasChoices, Field, NonNegativeInt, PositiveFloat, PositiveInt
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipelines.hosting_settings import HostingSettings
 
 REPOSITORY = "housing-crisis-ml"
-"""The image repository; its tags `train` and `serve` are the two targets of one Dockerfile."""
+"""The image repository; its tags `train`, `serve` and `serve-cpu` are targets of one Dockerfile."""
 
 
 def _bucket(known: dict[str, Any]) -> str:
@@ -23,14 +24,12 @@ def _image(tag: str, known: dict[str, Any]) -> str:
     return f"{known['account_id']}.dkr.ecr.{known['region']}.amazonaws.com/{REPOSITORY}:{tag}"
 
 
-class Settings(BaseSettings):
+class Settings(HostingSettings):
     """What to build, where, on which machines, and how good it must be.
 
     `Settings()` reads the environment; `Settings(account_id="...")` derives bucket, role and images from that account.
     Durations are in seconds, sizes in GiB, ratios and coverages are fractions.
     """
-
-    model_config = SettingsConfigDict(env_prefix="HOUSING_", frozen=True, extra="ignore", populate_by_name=True)
 
     # Where
     region: str = Field(default="us-east-1", validation_alias=AliasChoices("HOUSING_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"))
@@ -41,6 +40,7 @@ class Settings(BaseSettings):
     function_layers: tuple[str, ...] = ()
     image_uri: str = Field(default_factory=lambda known: _image("train", known))
     serving_image_uri: str = Field(default_factory=lambda known: _image("serve", known))
+    cpu_serving_image_uri: str = Field(default_factory=lambda known: _image("serve-cpu", known))
     kms_key_id: str | None = None
     network_isolation: bool = True
 
@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     pipeline_name: str = "housing-forecast"
     model_package_group: str = "housing-forecast"
     endpoint_name: str = "housing-forecast"
+    cpu_endpoint_name: str = Field(default_factory=lambda known: f"{known['endpoint_name']}-cpu")
     function_name: str = "housing-predict"
 
     # Machines
@@ -55,8 +56,6 @@ class Settings(BaseSettings):
     baselines_instance_type: str = "ml.m5.xlarge"
     training_instance_type: str = "ml.g5.2xlarge"
     transform_instance_type: str = "ml.m5.xlarge"
-    endpoint_instance_type: str = "ml.g5.xlarge"
-    endpoint_instance_count: PositiveInt = 1
     volume_size_gib: PositiveInt = 30
     use_spot: bool = True
     max_run_seconds: PositiveInt = 4 * 3600
@@ -65,7 +64,7 @@ class Settings(BaseSettings):
     cache_expiry: str = Field(default="P30D", pattern=r"^P")
 
     # What is trained: one Train step per name, each with the members that it fits
-    train_steps: dict[str, tuple[str, ...]] = {
+    train_steps: dict[str, tuple[str, ...]] = {  # noqa: RUF012 pydantic copies defaults
         "baselines": ("naive", "drift", "momentum"),
         "linear": ("linear",),
         "xgboost": ("xgboost",),

@@ -43,7 +43,7 @@ def _listed(record: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _check(container: dict[str, Any], context: Context) -> None:
     if "ModelPackageName" in container:
-        model_package(context, container["ModelPackageName"])
+        _packaged(container, context)
     elif "Image" not in container:
         raise invalid("A container needs an Image or a ModelPackageName")
 
@@ -83,8 +83,13 @@ def containers_of(context: Context, name: str) -> list[dict[str, Any]]:
 def _packaged(container: dict[str, Any], context: Context) -> dict[str, Any]:
     if "ModelPackageName" not in container:
         return container
-    package = model_package(context, container["ModelPackageName"])
-    return dict(package["InferenceSpecification"]["Containers"][0])
+    package, wanted = model_package(context, container["ModelPackageName"]), container.get("InferenceSpecificationName")
+    if wanted is None:
+        return dict(package["InferenceSpecification"]["Containers"][0])
+    for specification in package.get("AdditionalInferenceSpecifications", []):
+        if specification["Name"] == wanted:
+            return dict(specification["Containers"][0])
+    raise invalid(f"Could not find inference specification {wanted!r} in model package {package['ModelPackageArn']}.")
 
 
 def _data_url(container: dict[str, Any]) -> str | None:
