@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import execution
+from pipelines import execution, versions
 from pipelines.approved import upload_approved
 from pipelines.export import export_cached
 from pipelines.settings import Settings
@@ -26,13 +26,14 @@ def launch(source: Path, horizon: int, settings: Settings, say: Callable[[str], 
 
     `horizon` is in periods of the panel. `say` is told what was done, one line each.
     """
+    settings = versions.pinned(settings)
     definition = export_cached(settings)
     change = execution.upsert(definition, settings)
     say(f"pipeline {settings.pipeline_name}: {change}")
     uri = upload_source(source, settings)
     say(f"data: {uri}")
     approved = upload_approved(definition, uri, horizon, settings)
-    parameters = {"SourceUri": uri, "ApprovedUri": approved, "Horizon": str(horizon)}
+    parameters = {"SourceUri": uri, "ApprovedUri": approved, "Horizon": str(horizon), "CodeVersion": versions.code_version()}
     there = execution.running(settings)
     if there and change == "unchanged" and execution.parameters_of(there, settings).items() >= parameters.items():
         return Launch(there, attached=True)

@@ -11,6 +11,9 @@ from pipelines.aws import client, is_absent
 from pipelines.errors import RegistryError
 from pipelines.settings import Settings
 
+CPU_SPECIFICATION = "cpu"
+"""The additional inference specification of a package: its artifact in the image without CUDA."""
+
 Status = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 
@@ -21,7 +24,8 @@ class ModelPackage:
     Attributes
     ----------
     arn, version, status : as the registry gives them.
-    container : image, ModelDataUrl and whatever else runs the model.
+    container : image, ModelDataUrl and whatever else runs the model on a GPU.
+    cpu_container : the same for a machine without one, None where the package was registered without.
     metadata : content key, source of the data, and the address of the approved model that it was held against.
     evaluation_uri : its evaluation.json, empty when it was registered without one.
     """
@@ -32,6 +36,7 @@ class ModelPackage:
     container: dict[str, Any]
     metadata: dict[str, str]
     evaluation_uri: str
+    cpu_container: dict[str, Any] | None = None
 
 
 def packages(settings: Settings, status: Status | None = None) -> list[ModelPackage]:
@@ -53,6 +58,8 @@ def packages(settings: Settings, status: Status | None = None) -> list[ModelPack
 def describe(arn: str, settings: Settings) -> ModelPackage:
     """The package of that ARN."""
     facts = client("sagemaker", settings).describe_model_package(ModelPackageName=arn)
+    specifications = {item["Name"]: item for item in facts.get("AdditionalInferenceSpecifications", [])}
+    cpu = specifications.get(CPU_SPECIFICATION, {}).get("Containers")
     return ModelPackage(
         arn=facts["ModelPackageArn"],
         version=int(facts.get("ModelPackageVersion", 0)),
@@ -60,6 +67,7 @@ def describe(arn: str, settings: Settings) -> ModelPackage:
         container=facts["InferenceSpecification"]["Containers"][0],
         metadata=facts.get("CustomerMetadataProperties", {}),
         evaluation_uri=facts.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", ""),
+        cpu_container=cpu[0] if cpu else None,
     )
 
 

@@ -17,8 +17,10 @@ from pipelines.approved import METADATA_KEY
 from pipelines.definition.context import Context
 from pipelines.definition.policies import cache, call_retries, job_retries
 from pipelines.definition.processing import KEY_FILE, output
+from pipelines.registry import CPU_SPECIFICATION
 
 CONTENT_TYPES = ["application/json", "application/jsonlines"]
+CPU_INSTANCE_TYPES = ["ml.m5.large", "ml.m5.xlarge", "ml.m5.2xlarge", "ml.c5.xlarge", "ml.c5.2xlarge"]
 REALTIME_INSTANCE_TYPES = ["ml.g5.xlarge", "ml.g5.2xlarge", "ml.m5.xlarge", "ml.m5.2xlarge", "ml.c5.xlarge"]
 TRANSFORM_INSTANCE_TYPES = ["ml.m5.xlarge", "ml.m5.2xlarge", "ml.g5.xlarge", "ml.g5.2xlarge"]
 
@@ -41,10 +43,22 @@ def register(context: Context, combined: ProcessingStep, evaluated: ProcessingSt
             "SupportedRealtimeInferenceInstanceTypes": REALTIME_INSTANCE_TYPES,
             "SupportedTransformInstanceTypes": TRANSFORM_INSTANCE_TYPES,
         },
+        "AdditionalInferenceSpecifications": [
+            {
+                "Name": CPU_SPECIFICATION,
+                "Description": "the same artifact in the image without CUDA",
+                "Containers": [{**_container(context, combined), "Image": context.settings.cpu_serving_image_uri}],
+                "SupportedContentTypes": CONTENT_TYPES,
+                "SupportedResponseMIMETypes": CONTENT_TYPES,
+                "SupportedRealtimeInferenceInstanceTypes": CPU_INSTANCE_TYPES,
+                "SupportedTransformInstanceTypes": CPU_INSTANCE_TYPES,
+            }
+        ],
         "ModelMetrics": {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": statistics}}},
         "CustomerMetadataProperties": {
             "content_key": JsonGet(step_name="Prepare", property_file=KEY_FILE, json_path="content_key"),
             "source_uri": context.parameters.source_uri,
+            "code_version": context.parameters.code_version,
             METADATA_KEY: context.parameters.approved_uri,
         },
     }

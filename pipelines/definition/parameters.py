@@ -14,10 +14,12 @@ class Parameters:
     """The parameters of an execution, with the settings as their defaults.
 
     `Horizon` is in periods; its default is for a monthly panel. `Origins` counts the scored origins of the backtest.
+    `CodeVersion` is kept with the model package and changes nothing that is computed.
     """
 
     source_uri: ParameterString
     approved_uri: ParameterString
+    code_version: ParameterString
     horizon: ParameterInteger
     origins: ParameterInteger
     processing_instance_type: ParameterString
@@ -35,6 +37,7 @@ class Parameters:
         return cls(
             source_uri=ParameterString("SourceUri"),
             approved_uri=ParameterString("ApprovedUri"),
+            code_version=ParameterString("CodeVersion", "unknown"),
             horizon=ParameterInteger("Horizon", settings.horizon_months),
             origins=ParameterInteger("Origins", settings.origins),
             processing_instance_type=ParameterString("ProcessingInstanceType", settings.processing_instance_type),

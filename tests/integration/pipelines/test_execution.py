@@ -29,6 +29,7 @@ def processing(name: str, script: str, **members: Any) -> dict[str, Any]:
 def definition(*steps: dict[str, Any]) -> str:
     parameters = [{"Name": "SourceUri", "Type": "String"}, {"Name": "Horizon", "Type": "Integer", "DefaultValue": 12}]
     parameters.append({"Name": "ApprovedUri", "Type": "String", "DefaultValue": "s3://b/approved"})
+    parameters.append({"Name": "CodeVersion", "Type": "String", "DefaultValue": "unknown"})
     return json.dumps({"Version": "2020-12-01", "Parameters": parameters, "Steps": list(steps)})
 
 

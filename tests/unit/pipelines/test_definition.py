@@ -95,7 +95,7 @@ def test_a_package_waits_for_approval_and_says_where_it_came_from(definition: di
     request = step(definition, "Register")["Arguments"]
     assert request["ModelApprovalStatus"] == "PendingManualApproval"
     assert request["InferenceSpecification"]["SupportedContentTypes"] == ["application/json", "application/jsonlines"]
-    assert set(request["CustomerMetadataProperties"]) == {"content_key", "source_uri", "approved_uri"}
+    assert set(request["CustomerMetadataProperties"]) == {"content_key", "source_uri", "approved_uri", "code_version"}
     assert "evaluation.json" in json.dumps(request["ModelMetrics"])
 
 
