@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import backtest, doctor, local, model, pipeline, results, run, serve
+from cli import backtest, cost, doctor, local, model, pipeline, profiles, results, run, serve
 from cli.faults import one_line
 
 app = typer.Typer(
@@ -16,9 +16,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (run, model, results, backtest, serve, doctor):
+for commands in (run, model, results, backtest, serve, cost, doctor):
     commands.register(app)
 app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(profiles.app, name="profile")
 app.add_typer(local.app, name="local")
 
 

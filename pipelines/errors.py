@@ -31,3 +31,7 @@ class PredictionError(PipelinesError):
 
 class PriceError(PipelinesError):
     """The price table lacks a price, or a file over it does not fit."""
+
+
+class BudgetError(PipelinesError):
+    """What was asked for would cost more than the caller allows."""
