@@ -1,27 +1,27 @@
-"""The ASGI application: SageMaker's routes, the Kubernetes probes, and the forecast itself."""
+"""The application: SageMaker's routes, the Kubernetes probes, and the forecast itself."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from inference.errors import RequestError
-from inference.http import Answer, DisconnectedError, Receive, Scope, Send, headers_of, send_answer
+from inference.http import Answer, Peer, Request
 from inference.invocations import Invocations
 from inference.state import State
 from inference.tracing import new_request_id, request_id, trace_ids
 
-Headers = Mapping[bytes, bytes]
-Handler = Callable[[Headers, Receive], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[Answer]]
 
 CLIENT_CLOSED_REQUEST = 499
 """The status under which a request that its client gave up is counted; nobody receives it."""
 
 
 class App:
-    """Routes on plain ASGI: a framework would add more time per request than the whole of this."""
+    """Routes without a framework, which would add more time per request than the whole of this."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -38,34 +38,40 @@ class App:
             "/readyz": {"GET": self._ping},
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        telemetry, started, code = self.state.telemetry, self.state.telemetry.started(), None
-        route = scope["path"] if scope["path"] in self._routes else "other"
-        headers = headers_of(scope)
+    async def __call__(self, request: Request, peer: Peer) -> None:
+        """Answer `request` to `peer`, whatever happens, and count it."""
+        telemetry, code, headers = self.state.telemetry, None, request.headers
+        started = telemetry.started()
+        route = request.path if request.path in self._routes else "other"
         identity = request_id(headers)
         try:
-            answer = await self._handler(scope["path"], scope["method"])(headers, receive)
-        except RequestError as error:
-            code, answer = error.code, _error_answer(error)
-        except DisconnectedError:
-            telemetry.finished(route, CLIENT_CLOSED_REQUEST, started, "disconnected", headers)
-            return
-        except Exception:  # noqa: BLE001 the client is told that it failed, the log is told why
-            code, answer = "internal", _error_answer(RequestError("internal", "", "the server failed; its log says why", 500))
-            identity = identity or new_request_id()
-            facts = {"traceback": traceback.format_exc(), "route": route, "request_id": identity, **trace_ids(headers)}
-            telemetry.log.error("unexpected error", extra={"facts": facts})
-        try:
-            await send_answer(send, answer, request_id=identity, close=self.state.phase == "draining")
-        except (RequestError, DisconnectedError) as error:
-            # The status is out already: the connection ends in the middle of the body, so that the client can tell.
+            try:
+                answer = await self._handler(request.path, request.method)(request)
+            except RequestError as error:
+                code, answer = error.code, _error_answer(error)
+            except Exception:  # noqa: BLE001 the client is told that it failed, the log is told why
+                code, identity = "internal", identity or new_request_id()
+                answer = _error_answer(RequestError("internal", "", "the server failed; its log says why", 500))
+                failed = {"traceback": traceback.format_exc(), "route": route, "request_id": identity, **trace_ids(headers)}
+                telemetry.log.error("unexpected error", extra={"facts": failed})
+            draining = self.state.phase == "draining"
+            if answer.stream is None:
+                peer.write(answer, identity, draining)
+            else:
+                await peer.stream(answer, identity, draining)
+        except (RequestError, asyncio.CancelledError) as error:
+            # The client has gone, or a record in the middle of a body that is half sent already has no answer.
             telemetry.finished(route, CLIENT_CLOSED_REQUEST, started, getattr(error, "code", "disconnected"), headers)
             return
         seconds = telemetry.finished(route, answer.status, started, code, headers)
         if self.state.settings.access_log:
-            facts = {"route": route, "status": answer.status, "seconds": round(seconds, 6), "request_id": identity, **trace_ids(headers)}
+            facts: dict[str, object] = {
+                "route": route,
+                "status": answer.status,
+                "seconds": round(seconds, 6),
+                "request_id": identity,
+                **trace_ids(headers),
+            }
             telemetry.log.info("answered", extra={"facts": facts})
 
     def _handler(self, path: str, method: str) -> Handler:
@@ -76,15 +82,15 @@ class App:
             raise RequestError("method_not_allowed", "", f"{method[:20]}: use {', '.join(methods)}", 405)
         return methods[method]
 
-    async def _ping(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _ping(self, request: Request) -> Answer:  # noqa: ARG002
         healthy, reason = self.state.health()
         body = json.dumps({"status": reason} if healthy else {"error": {"code": self.state.phase, "field": "", "message": reason}})
         return Answer(body.encode(), status=200 if healthy else 503)
 
-    async def _healthz(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _healthz(self, request: Request) -> Answer:  # noqa: ARG002
         return Answer(b'{"status":"alive"}')
 
-    async def _regions(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _regions(self, request: Request) -> Answer:  # noqa: ARG002
         model = self.state.answering()
         facts = model.forecaster
         listing = {
@@ -96,18 +102,18 @@ class App:
         }
         return Answer(json.dumps(listing).encode())
 
-    async def _execution_parameters(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _execution_parameters(self, request: Request) -> Answer:  # noqa: ARG002
         megabytes = max(1, self.state.settings.max_body_bytes // (1024 * 1024))
         workers = max(1, len(os.sched_getaffinity(0)))
         facts = {"MaxConcurrentTransforms": workers, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": megabytes}
         return Answer(json.dumps(facts).encode())
 
-    async def _metrics(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _metrics(self, request: Request) -> Answer:  # noqa: ARG002
         batcher = self.state.batcher
         self.state.telemetry.queued_rows.set(batcher.queued_rows if batcher else 0)
         return Answer(self.state.telemetry.exposition(), "text/plain; version=0.0.4; charset=utf-8")
 
-    async def _openapi(self, headers: Headers, receive: Receive) -> Answer:  # noqa: ARG002
+    async def _openapi(self, request: Request) -> Answer:  # noqa: ARG002
         from inference.openapi import document
 
         version = self.state.model.version if self.state.model else "not loaded"

@@ -32,7 +32,7 @@ _REMEMBERED = 16
 """Recent calls from which the next one is estimated."""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class _Entry(Generic[Item, Answer]):
     """One request: its items, how many were taken into batches, and the answers so far."""
 
@@ -77,7 +77,8 @@ class Batcher(Generic[Item, Answer]):
     max_queue_rows :
         Items that may wait; `submit` raises RequestError 503 beyond it.
     deadline_seconds :
-        An entry that has waited longer is answered 503 without being predicted.
+        An entry that is not answered by then gets 503: without being predicted when it still waits, behind the model's back when the
+        model hangs.
     on_batch :
         Called after each batch.
     expected_seconds :
@@ -109,7 +110,9 @@ class Batcher(Generic[Item, Answer]):
         self._wanted_rows = 0
         self._work_queue: SimpleQueue[list[_Part[Item, Answer]] | None] = SimpleQueue()
         self._worker: threading.Thread | None = None
+        self._at_work: list[_Part[Item, Answer]] = []
         self._running_since: float | None = None
+        self._watchdog: asyncio.TimerHandle | None = None
         self.queued_rows = 0
 
     @property
@@ -124,11 +127,6 @@ class Batcher(Generic[Item, Answer]):
     def busy(self) -> bool:
         """True while a batch is being predicted or waited for."""
         return self._busy
-
-    @property
-    def slow(self) -> bool:
-        """True when answers come from the worker thread, so that a caller has time to go away."""
-        return self._estimate(self.queued_rows) >= ON_LOOP_SECONDS
 
     def submit(self, items: Sequence[Item]) -> asyncio.Future[Sequence[Answer]]:
         """A future of one answer per item; RequestError 503 when too much is waiting. A cancelled future is not predicted."""
@@ -192,7 +190,19 @@ class Batcher(Generic[Item, Answer]):
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="predict", daemon=True)
                 self._worker.start()
+            self._at_work = batch
+            self._watchdog = self._loop.call_later(self._deadline_seconds, self._expire)
             self._work_queue.put(batch)
+
+    def _expire(self) -> None:
+        """While the worker is in one call: answer those whose time is up, and look again when the next one's is."""
+        now = time.monotonic()
+        waiting = [entry for entry in (*(entry for entry, _ in self._at_work), *self._pending) if not entry.future.done()]
+        for entry in waiting:
+            if now >= entry.deadline:
+                entry.future.set_exception(deadline_exceeded(self._deadline_seconds))
+        upcoming = min((entry.deadline for entry in waiting if now < entry.deadline), default=now + self._deadline_seconds)
+        self._watchdog = self._loop.call_later(upcoming - now, self._expire)
 
     def _work(self) -> None:
         while (batch := self._work_queue.get()) is not None:
@@ -202,6 +212,9 @@ class Batcher(Generic[Item, Answer]):
             self._loop.call_soon_threadsafe(self._handed_back, batch, outcome, seconds)
 
     def _handed_back(self, batch: list[_Part[Item, Answer]], outcome: list[Sequence[Answer] | Exception], seconds: float) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        self._at_work = []
         estimate = self._estimate(_rows(batch))
         if estimate < LINGER_ABOVE_SECONDS:
             # On the worker, whatever its size: on the loop it would overtake this one, which may hold parts of the same request.

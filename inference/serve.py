@@ -11,73 +11,64 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 
-import uvicorn
 import uvloop
 from threadpoolctl import threadpool_limits
 
 from housing.errors import SettingsError
 from inference.app import App
+from inference.connection import Connection, Connections
 from inference.settings import Settings
 from inference.spans import exporting_spans
 from inference.state import State
 from inference.telemetry import Telemetry
 
+BACKLOG = 2048
 GRACE_SECONDS = 20
 """For requests in flight at the end; SageMaker and Kubernetes kill after 30 s."""
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling, which would end a told-to-stop process with status -15."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def serve(settings: Settings, telemetry: Telemetry) -> int:
-    """Serve until SIGTERM or SIGINT; the exit status."""
-    state = State(settings, telemetry)
-    config = uvicorn.Config(
-        App(state),
-        host=settings.host,
-        port=settings.port,
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = _Server(config)
-    ending = asyncio.Event()
+async def serve(settings: Settings, telemetry: Telemetry, listener: socket.socket) -> int:
+    """Serve on `listener` until SIGTERM or SIGINT; the exit status."""
+    state, loop, ending = State(settings, telemetry), asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ending.set)
-    serving = asyncio.create_task(server.serve())
+        loop.add_signal_handler(number, ending.set)
+    connections = Connections(App(state), settings.max_body_bytes)
+    sweeping = asyncio.create_task(connections.sweeping())
+    server = await loop.create_server(lambda: Connection(connections), sock=listener, backlog=BACKLOG)
     loading = asyncio.create_task(_load(state, ending))
-    await asyncio.wait({serving, asyncio.create_task(ending.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    await ending.wait()
     failed = state.phase == "failed"
     if not failed:
         state.phase = "draining"
-    if not serving.done():
-        await asyncio.sleep(settings.failure_seconds if failed else settings.drain_seconds)
-        server.should_exit = True
-    await serving
+    await asyncio.sleep(settings.failure_seconds if failed else settings.drain_seconds)
+    server.close()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(connections.drained(), GRACE_SECONDS)
     loading.cancel()
+    sweeping.cancel()
     if state.batcher is not None:
         state.batcher.close()
     telemetry.close()
-    return 1 if failed or not server.started else 0
+    return 1 if failed else 0
 
 
 async def _load(state: State, ending: asyncio.Event) -> None:
     await state.load()
     if state.phase == "failed":
         ending.set()
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The listening socket; SettingsError when the address cannot be had."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=BACKLOG)
+    except OSError as error:
+        message = f"HOUSING_SERVE_HOST, SAGEMAKER_BIND_TO_PORT: {settings.host}:{settings.port}: {error.strerror or error}; name a free one"
+        raise SettingsError(message) from error
 
 
 def use_one_thread() -> None:
@@ -93,9 +84,10 @@ def main() -> None:
     try:
         settings = Settings.from_environment()
         telemetry = Telemetry(exporting_spans() if settings.traces else None)
+        listener = listen(settings)
     except SettingsError as error:
         sys.exit(f"serve: {error}")
-    status = uvloop.run(serve(settings, telemetry))
+    status = uvloop.run(serve(settings, telemetry, listener))
     sys.stdout.flush()
     # A load that is still running in its thread must not hold the process back.
     os._exit(status)

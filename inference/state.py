@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -58,7 +59,7 @@ class State:
     async def load(self) -> None:
         """Load the model in a thread, so that /ping answers meanwhile. Any failure becomes the phase `failed` with its reason."""
         try:
-            model = await asyncio.to_thread(Model.load, self.settings.model_folder, self.telemetry.member)
+            model = await asyncio.to_thread(self._loaded)
         except Exception as error:
             self.phase, self.reason = "failed", f"the model cannot be loaded: {' '.join(str(error).split()) or type(error).__name__}"
             self.telemetry.log.error(self.reason, exc_info=_bug(error))
@@ -66,6 +67,17 @@ class State:
             self.ready(model)
             facts = {"model_version": model.version, "load_seconds": round(model.load_seconds, 3)}
             self.telemetry.log.info("ready", extra={"facts": facts})
+
+    def _loaded(self) -> Model:
+        model = Model.load(self.settings.model_folder, self.telemetry.member)
+        settle_memory()
+        return model
+
+
+def settle_memory() -> None:
+    """What is loaded stays: the garbage collector need not look at it again, which took a tenth of a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _bug(error: Exception) -> Exception | None:

@@ -11,7 +11,7 @@ from typing import Any
 import uvloop
 
 from benchmarks.record import cpu_seconds
-from inference.serve import serve, use_one_thread
+from inference.serve import listen, serve, use_one_thread
 from inference.settings import Settings
 from inference.telemetry import Telemetry
 
@@ -53,6 +53,7 @@ class Measured(Telemetry):
 if __name__ == "__main__":
     use_one_thread()
     telemetry = Measured()
-    status = uvloop.run(serve(Settings.from_environment(), telemetry))
+    settings = Settings.from_environment()
+    status = uvloop.run(serve(settings, telemetry, listen(settings)))
     print(json.dumps({"telemetry": telemetry.spent, "process": cpu_seconds() - telemetry.cpu_when_ready}), flush=True)
     os._exit(status)

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from inference.app import App
 from inference.content import ATTRIBUTES, TYPES
+from inference.http import Answer, Request
 from inference.model import Model
 from inference.settings import Settings
 from inference.state import State
@@ -38,15 +38,24 @@ class Client:
         return self.loop.run_until_complete(self.call("POST", path, body, headers))
 
     async def call(self, method: str, path: str, body: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[int, bytes]:
-        incoming = asyncio.Queue[dict[str, Any]]()
-        incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
-        sent: list[dict[str, Any]] = []
+        peer = Whole()
+        await self.app(Request(method, path, dict(headers), body), peer)
+        assert peer.answer is not None
+        return peer.answer.status, peer.body
 
-        async def send(message: Any) -> None:
-            sent.append(message)
 
-        await self.app({"type": "http", "method": method, "path": path, "headers": headers}, incoming.get, send)
-        return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+class Whole:
+    """A peer that keeps the answer and the whole of its body."""
+
+    answer: Answer | None = None
+    body = b""
+
+    def write(self, answer: Answer, request_id: str | None, close: bool) -> None:
+        self.answer, self.body = answer, answer.body
+
+    async def stream(self, answer: Answer, request_id: str | None, close: bool) -> None:
+        assert answer.stream is not None
+        self.answer, self.body = answer, b"".join([piece async for piece in answer.stream])
 
 
 @pytest.fixture(scope="module")
