@@ -17,9 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from emulator.asgi import Headers
 from emulator.clients import Clients
 from emulator.context import Context
+from emulator.endpoints.backlog import Backlog
 from emulator.endpoints.connection import Reply
 from emulator.endpoints.dispatch import CUSTOM_ATTRIBUTES, INFERENCE_ID, Call, Dispatcher
-from emulator.endpoints.fleet import KIND
+from emulator.endpoints.fleet import KIND, Fleet
 from emulator.errors import ApiError
 from emulator.loop import EventLoop
 from emulator.operations import Answer, Request, operation
@@ -112,7 +113,8 @@ class AsynchronousInvocations:
 
     def __init__(self, context: Context) -> None:
         self._context, self._dispatcher = context, context.part(Dispatcher)
-        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._fleet = context.part(Fleet)
+        self._backlogs: dict[str, Backlog] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, invocation: Invocation) -> None:
@@ -121,9 +123,20 @@ class AsynchronousInvocations:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def waiting(self, endpoint: str) -> int:
+        """How many invocations of an endpoint are under way or wait for an instance."""
+        backlog = self._backlogs.get(endpoint)
+        return backlog.size if backlog is not None else 0
+
+    def _places(self, request: Invocation) -> int:
+        """How many invocations the endpoint takes now; one that is gone takes them, and refuses each."""
+        routes = self._fleet.routes(request.endpoint)
+        return 1 if routes is None else request.concurrent * sum(len(variant.hosts) for variant in routes.running)
+
     async def _work(self, request: Invocation) -> None:
         loop = asyncio.get_running_loop()
-        async with self._turns.setdefault(request.endpoint, asyncio.Semaphore(request.concurrent)):
+        backlog = self._backlogs.setdefault(request.endpoint, Backlog())
+        async with backlog.turn(lambda: self._places(request)):
             try:
                 if time.time() - request.received > request.ttl_seconds:
                     raise ApiError("RequestExpired", f"The request waited longer than its {request.ttl_seconds:g} s.")

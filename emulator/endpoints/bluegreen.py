@@ -11,11 +11,12 @@ from typing import Any
 from emulator.context import Context
 from emulator.endpoints.alarms import alarming
 from emulator.endpoints.fleet import KIND, Fleet
+from emulator.endpoints.instance import VariantError
 from emulator.endpoints.routes import Routes, Shift
+from emulator.endpoints.variant import DRAIN_SECONDS
 from emulator.errors import EmulatorError
 
 _LOOK_SECONDS = 0.25
-_DRAIN_SECONDS = 60.0
 
 
 class RolledBackError(EmulatorError):
@@ -38,6 +39,8 @@ class Policy:
         When the whole takes longer it is rolled back.
     alarms
         Names of the alarms that roll back.
+    rolling
+        The new variants get their instances batch by batch, and the old ones give theirs up; else all of both run until the end.
     """
 
     shares: list[float] = field(default_factory=lambda: [1.0])
@@ -45,6 +48,12 @@ class Policy:
     termination_seconds: float = 0
     limit_seconds: float = math.inf
     alarms: tuple[str, ...] = ()
+    rolling: bool = False
+
+    @property
+    def first_batch(self) -> float:
+        """The share of the new instances that is started before any traffic moves."""
+        return self.shares[0] if self.rolling else 1.0
 
     @classmethod
     def of(cls, config: Mapping[str, Any] | None, instances: int) -> Policy:
@@ -55,7 +64,7 @@ class Policy:
             rolling = config["RollingUpdatePolicy"]
             shares = _steps(_share(rolling["MaximumBatchSize"], instances))
             limit = rolling.get("MaximumExecutionTimeoutInSeconds", math.inf)
-            return cls(shares, rolling["WaitIntervalInSeconds"], 0, limit, alarms)
+            return cls(shares, rolling["WaitIntervalInSeconds"], 0, limit, alarms, rolling=True)
         if "BlueGreenUpdatePolicy" not in config:
             return cls(alarms=alarms)
         policy = config["BlueGreenUpdatePolicy"]
@@ -85,26 +94,43 @@ def _steps(share: float) -> list[float]:
 
 
 def shift(context: Context, endpoint: str, blue: Routes, green: Routes, policy: Policy) -> None:
-    """Move an endpoint from `blue` to `green`, whose processes all run, and stop the processes of the losing side.
+    """Move an endpoint from `blue` to `green`, whose first batch runs, and stop the processes of the losing side.
 
     Raises
     ------
     RolledBackError
-        When an alarm went off or the time was up: then the endpoint is on `blue` again.
+        When an alarm went off, the time was up, or a batch did not come up: then the endpoint is on `blue` again.
     """
     fleet, limit = context.part(Fleet), time.monotonic() + policy.limit_seconds
+    before = {variant: variant.count for variant in blue.running}
     try:
         for share in policy.shares:
+            _roll(green, policy, share)
             fleet.set_routes(endpoint, Shift(blue, green, share))
             _bake(context, fleet, policy, limit)
+            if policy.rolling and share < 1:
+                for variant, count in before.items():
+                    variant.scale(min(count, max(1, math.floor(count * (1 - share) + 1e-9))))
     except RolledBackError:
         context.store.update(KIND, endpoint, {"EndpointStatus": "RollingBack", "LastModifiedTime": time.time()})
         fleet.set_routes(endpoint, blue)
-        fleet.retire(green.running, _DRAIN_SECONDS)
+        for variant, count in before.items():
+            variant.scale(count)
+        fleet.retire(green.running, DRAIN_SECONDS)
         raise
     fleet.set_routes(endpoint, green)
     fleet.closing.wait(policy.termination_seconds * context.wait_scale)
-    fleet.retire(blue.running, _DRAIN_SECONDS)
+    fleet.retire(blue.running, DRAIN_SECONDS)
+
+
+def _roll(green: Routes, policy: Policy, share: float) -> None:
+    """Start the next batch of new instances, where there is one."""
+    try:
+        for variant in green.running:
+            if policy.rolling:
+                variant.scale(variant.wanted_at(share))
+    except VariantError as error:
+        raise RolledBackError(f"A batch of new instances did not come up: {error} The traffic is on the old fleet again.") from error
 
 
 def _bake(context: Context, fleet: Fleet, policy: Policy, limit: float) -> None:

@@ -16,6 +16,10 @@ class ConnectionLostError(Exception):
     """The server closed the connection, or refused it, before a whole answer had come."""
 
 
+class RefusedError(ConnectionLostError):
+    """Nobody listens at the server's port: the request was not sent."""
+
+
 @dataclass
 class Reply:
     """What a model server answered; header names are lower case."""
@@ -157,5 +161,5 @@ class Pool:
         try:
             _, connection = await asyncio.get_running_loop().create_connection(_Connection, "127.0.0.1", self.port)
         except OSError as error:
-            raise ConnectionLostError(f"cannot connect to the model server: {error}") from error
+            raise RefusedError(f"cannot connect to the model server: {error}") from error
         return connection

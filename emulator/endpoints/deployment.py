@@ -65,12 +65,20 @@ def create(context: Context, endpoint: str) -> None:
 
 def _bring_up(context: Context, endpoint: str) -> dict[str, Any]:
     fleet, record = context.part(Fleet), context.store.get(KIND, endpoint) or {}
-    fleet.set_routes(endpoint, _routes(fleet.launch(endpoint, _specs(record["Config"])), record))
+    fleet.set_routes(endpoint, _routes(fleet.launch(endpoint, _specs(record)), record))
     return {}
 
 
-def _specs(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]
+def _specs(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The variants of an endpoint's record, with the instance counts that it has come to."""
+    summaries = [*fields["ProductionVariants"], *(fields.get("ShadowProductionVariants") or [])]
+    counts = {summary["VariantName"]: summary["CurrentInstanceCount"] for summary in summaries}
+    config = fields["Config"]
+    variants = [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]
+    return [
+        variant if (count := counts.get(variant["VariantName"])) is None else {**variant, "InitialInstanceCount": count}
+        for variant in variants
+    ]
 
 
 def _routes(variants: Collection[LiveVariant], record: Mapping[str, Any]) -> Routes:
@@ -78,7 +86,8 @@ def _routes(variants: Collection[LiveVariant], record: Mapping[str, Any]) -> Rou
     live = {variant.name: variant for variant in variants}
     pairs = [(live[item["VariantName"]], item["CurrentWeight"]) for item in record["ProductionVariants"]]
     shadows = [(live[item["VariantName"]], item["CurrentWeight"]) for item in record.get("ShadowProductionVariants") or []]
-    return Routes(pairs, shadows[0] if shadows else None, CaptureSettings.of(record["Config"].get("DataCaptureConfig")))
+    capture = CaptureSettings.of(record["Config"].get("DataCaptureConfig"))
+    return Routes(pairs, shadows[0] if shadows else None, capture, asynchronous=bool(record["Config"].get("AsyncInferenceConfig")))
 
 
 def update(context: Context, endpoint: str, config: Mapping[str, Any], retained: Collection[str], policy: Policy) -> None:
@@ -94,7 +103,7 @@ def _replace(context: Context, endpoint: str, config: Mapping[str, Any], retaine
     fields = described(context, config)
     _retain(fields, record, retained)
     blue = fleet.routes(endpoint)
-    green = _routes(fleet.launch(endpoint, _specs(config)), fields)
+    green = _routes(fleet.launch(endpoint, _specs(fields), policy.first_batch), fields)
     shift(context, endpoint, blue or Routes([]), green, policy)
     return {**fields, "EndpointConfigName": config["EndpointConfigName"]}
 
@@ -135,14 +144,19 @@ def reweigh(context: Context, endpoint: str, desired: Mapping[str, Mapping[str, 
 
 def _reweigh(context: Context, endpoint: str, desired: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     fleet, record = context.part(Fleet), context.store.get(KIND, endpoint) or {}
-    summaries = record["ProductionVariants"]
-    for summary in summaries:
+    live = {variant.name: variant for variant in fleet.running(endpoint)}
+    for summary in record["ProductionVariants"]:
+        wanted = desired.get(summary["VariantName"], {})
+        if "DesiredInstanceCount" in wanted:
+            live[summary["VariantName"]].scale(wanted["DesiredInstanceCount"])
         for name in ("Weight", "InstanceCount"):
-            value = desired.get(summary["VariantName"], {}).get(f"Desired{name}")
-            if value is not None:
-                summary[f"Current{name}"] = summary[f"Desired{name}"] = value
-    fleet.set_routes(endpoint, _routes(fleet.running(endpoint), record))
-    return {"ProductionVariants": summaries}
+            if f"Desired{name}" in wanted:
+                summary[f"Current{name}"] = summary[f"Desired{name}"] = wanted[f"Desired{name}"]
+        context.store.update(
+            KIND, endpoint, {"ProductionVariants": record["ProductionVariants"]}
+        )  # what is reached stays if the next fails
+    fleet.set_routes(endpoint, _routes(live.values(), record))
+    return {}
 
 
 @at_start

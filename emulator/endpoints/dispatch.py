@@ -10,7 +10,7 @@ from typing import Any
 from emulator.asgi import Headers
 from emulator.context import Context
 from emulator.endpoints.capture import Capture, Exchange
-from emulator.endpoints.connection import ConnectionLostError, Reply
+from emulator.endpoints.connection import ConnectionLostError, RefusedError, Reply
 from emulator.endpoints.fleet import Fleet
 from emulator.endpoints.metrics import Metrics
 from emulator.endpoints.routes import Routes
@@ -23,6 +23,10 @@ _TIMED_OUT = (
     "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for each container in "
     "Amazon CloudWatch, resolve the issue, and try again."
 )
+
+
+class ReplacedError(Exception):
+    """The instance was taken out of service while a call was on its way to it: the call is for another one."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,11 @@ class Dispatcher:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._fleet, self._metrics, self._capture = context.part(Fleet), Metrics(context), Capture(context)
+        self._fleet, self._metrics, self._capture = context.part(Fleet), context.part(Metrics), Capture(context)
         self._mirrors: set[asyncio.Task[None]] = set()
 
-    async def call(self, call: Call) -> tuple[LiveVariant, Reply]:
-        """The variant that answered, and its answer.
+    async def call(self, call: Call, answered: bool = False) -> tuple[LiveVariant, Reply]:
+        """The variant that answered, and its answer; `answered`: the caller waits for it, which an asynchronous endpoint refuses.
 
         Raises
         ------
@@ -57,17 +61,21 @@ class Dispatcher:
             ValidationError for an unknown endpoint or variant, ModelError for any answer but a success, ServiceUnavailable and
             ThrottlingException for a container that can't take the call.
         """
-        arrived = time.perf_counter()
+        arrived, mirrored = time.perf_counter(), False
         while True:
             routes = self._routes(call.endpoint)
+            if answered and routes.asynchronous:
+                raise ApiError("ValidationError", f"Endpoint {call.endpoint} is asynchronous: use InvokeEndpointAsync.")
             variant = _choose(routes, call)
-            self._mirror(routes, call)
+            if not mirrored:
+                self._mirror(routes, call)
+                mirrored = True
             sent = time.perf_counter()
             try:
                 reply = await _ask(variant, call)
+            except ReplacedError:
+                continue
             except ConnectionLostError as error:
-                if variant.retired.is_set():  # it was replaced while the call was on its way
-                    continue
                 self._count(call, variant, 0, arrived, sent)
                 raise self._model_error(call.endpoint, 0, str(error)) from error
             except TimeoutError as error:
@@ -88,7 +96,7 @@ class Dispatcher:
 
     def _count(self, call: Call, variant: LiveVariant, status: int, arrived: float, sent: float) -> None:
         now = time.perf_counter()
-        self._metrics.invoked(call.endpoint, variant.name, status, now - sent, sent - arrived)
+        self._metrics.invoked(call.endpoint, variant.name, variant.count, status, now - sent, sent - arrived)
 
     def _mirror(self, routes: Routes, call: Call) -> None:
         shadow = routes.mirror()
@@ -102,7 +110,7 @@ class Dispatcher:
         sent = time.perf_counter()
         try:
             status = (await _ask(shadow, call)).status
-        except (ConnectionLostError, TimeoutError, ApiError):
+        except (ConnectionLostError, ReplacedError, TimeoutError, ApiError):
             status = 0
         self._count(call, shadow, status, sent, sent)
 
@@ -127,15 +135,30 @@ async def _ask(variant: LiveVariant, call: Call) -> Reply:
     limit = variant.max_concurrency
     if limit is not None and variant.in_flight >= limit:
         raise ApiError("ThrottlingException", f"Rate exceeded: variant {variant.name} serves {limit} at once.", 429)
+    host = variant.next_host()
+    if host is None:
+        raise ApiError("ServiceUnavailable", f"Variant {variant.name} has no instance.", 503)
     variant.in_flight += 1
+    host.in_flight += 1
+    variant.load.begin(variant.count)
     try:
-        pool = variant.pool or await variant.wake()
+        pool = host.pool or await host.wake()
         if pool is None:
             raise ApiError("ServiceUnavailable", f"The container of variant {variant.name} is being started again.", 503)
         return await pool.request(b"POST", b"/invocations", call.headers, call.body, call.timeout_seconds)
+    except RefusedError:
+        if host.retired.is_set() or host.lost(among=variant.hosts):
+            raise ReplacedError from None
+        raise
+    except ConnectionLostError:
+        if host.retired.is_set():
+            raise ReplacedError from None
+        raise
     finally:
+        variant.load.end()
+        host.in_flight -= 1
         variant.in_flight -= 1
-        variant.used()
+        host.used()
 
 
 def _exchange(call: Call, variant: LiveVariant, reply: Reply) -> Exchange:

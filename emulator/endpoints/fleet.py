@@ -10,11 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from emulator.context import Context
-from emulator.endpoints.instance import VariantError
 from emulator.endpoints.routes import Routes
 from emulator.endpoints.variant import LiveVariant
 from emulator.errors import ApiError, EmulatorError
-from emulator.faults import Faults
 from emulator.processes import Processes
 
 KIND = "endpoint"
@@ -34,6 +32,10 @@ class Fleet:
         """Where invocations of an endpoint go; None when it takes none."""
         return self._routes.get(endpoint)
 
+    def endpoints(self) -> list[str]:
+        """The endpoints that take invocations."""
+        return list(self._routes)
+
     def set_routes(self, endpoint: str, routes: Routes) -> None:
         """Send the invocations that come from now on along these routes."""
         self._routes[endpoint] = routes
@@ -43,38 +45,27 @@ class Fleet:
         routes = self._routes.get(endpoint)
         return routes.running if routes is not None else []
 
-    def launch(self, endpoint: str, specs: Iterable[Mapping[str, Any]]) -> list[LiveVariant]:
-        """Start one process per variant, all at once, and wait until all are ready.
+    def launch(self, endpoint: str, specs: Iterable[Mapping[str, Any]], share: float = 1.0) -> list[LiveVariant]:
+        """Start the instances of variants, or a share of them, all at once, and wait until all are ready.
 
         Raises
         ------
         VariantError, ApiError
             When one does not come up, or its model is gone; then none is left.
         """
-        variants = [LiveVariant(self._context, endpoint, self._provisioned(spec)) for spec in specs]
+        variants = [LiveVariant(self._context, endpoint, spec) for spec in specs]
         with ThreadPoolExecutor(max(1, len(variants)), "launch") as threads:
-            starts = [threads.submit(variant.start) for variant in variants]
+            starts = [threads.submit(variant.scale, variant.wanted_at(share)) for variant in variants]
         failures = [error for start in starts if (error := start.exception()) is not None]
         if failures:
             self.retire(variants)
             raise failures[0]
         return variants
 
-    def _provisioned(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-        instance_type = spec.get("InstanceType")
-        if instance_type and self._context.part(Faults).lacks_capacity(instance_type):
-            message = "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
-            raise VariantError(
-                message + f"Variant {spec['VariantName']} asked for {instance_type}: retry later, or use another instance type."
-            )
-        return spec
-
     def retire(self, variants: Iterable[LiveVariant], drain_seconds: float = 0) -> None:
         """Stop variants that get no more invocations, after those under way."""
         for variant in variants:
-            if drain_seconds:
-                variant.drain(drain_seconds)
-            variant.retire()
+            variant.retire(drain_seconds)
 
     def remove(self, endpoint: str) -> None:
         """Take no more invocations for an endpoint; its processes end, and then its record, in a thread."""

@@ -30,7 +30,7 @@ def invoke_endpoint(request: Request, context: Context) -> Answer:
     given = {name: request.get(field) for name, field in ((b"content-type", "ContentType"), (b"accept", "Accept"))}
     headers = [(name, value.encode()) for name, value in given.items() if value is not None]
     call = Call(request["EndpointName"], headers, request.get("Body", b""), TIMEOUT_SECONDS, request.get("TargetVariant"))
-    variant, reply = context.part(EventLoop).wait(context.part(Dispatcher).call(call))
+    variant, reply = context.part(EventLoop).wait(context.part(Dispatcher).call(call, answered=True))
     content_type = reply.headers.get(b"content-type", b"").decode("latin1")
     return {"Body": reply.body, "ContentType": content_type, "InvokedProductionVariant": variant.name}
 
@@ -51,7 +51,7 @@ class Invocations:
             self._faults.check_operation("sagemaker-runtime", "InvokeEndpoint")
             if body is None:
                 raise ApiError("413", f"HTTP content length exceeded {MAX_PAYLOAD_BYTES} bytes.", 413)
-            variant, reply = await self._dispatcher.call(self._call(scope, body))
+            variant, reply = await self._dispatcher.call(self._call(scope, body), answered=True)
         except ApiError as error:
             response = encode_error(error, "rest-json")
             await respond(send, response.status, encoded(response.headers), response.body)

@@ -20,8 +20,9 @@ class Routes:
         variants: Sequence[tuple[LiveVariant, float]],
         shadow: tuple[LiveVariant, float] | None = None,
         capture: CaptureSettings | None = None,
+        asynchronous: bool = False,
     ) -> None:
-        self.capture = capture
+        self.capture, self.asynchronous = capture, asynchronous
         self._shadow: LiveVariant | None = shadow[0] if shadow is not None else None
         self._shadow_weight = shadow[1] if shadow is not None else 0.0
         self._mirrored = 0.0

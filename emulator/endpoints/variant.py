@@ -1,25 +1,24 @@
-"""A variant of an endpoint while it serves: its container, which is started again when it ends, and sleeps when it is serverless."""
+"""A variant of an endpoint while it serves: its instances, as many as it is told to have, and which of them gets the next invocation."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import math
 import os
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from emulator.context import Context
 from emulator.control.models import containers_of
-from emulator.endpoints.connection import Pool
-from emulator.endpoints.instance import Instance, VariantError
-from emulator.errors import ApiError
+from emulator.endpoints.host import Host
+from emulator.endpoints.instance import VariantError
+from emulator.endpoints.load import Load, Loads
+from emulator.errors import ApiError, EmulatorError
+from emulator.faults import Faults
 
-DEFAULT_STARTUP_SECONDS = 480
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30.0
-_LOOK_SECONDS = 1.0
-_LOG = logging.getLogger(__name__)
+DRAIN_SECONDS = 60.0
+_LEAST_BUSY = "LEAST_OUTSTANDING_REQUESTS"
 
 
 def container_of(context: Context, model_name: str) -> dict[str, Any]:
@@ -37,119 +36,111 @@ def container_of(context: Context, model_name: str) -> dict[str, Any]:
     return containers[0]
 
 
-def serverless_idle_seconds() -> float:
-    """After how long without an invocation a serverless container sleeps: EMULATOR_SERVERLESS_IDLE_SECONDS, 300 unless set."""
-    return float(os.environ.get("EMULATOR_SERVERLESS_IDLE_SECONDS", "300"))
+def most_processes() -> int:
+    """How many processes a variant has at most, whatever its count: EMULATOR_VARIANT_PROCESSES, 2 unless set.
+
+    Raises
+    ------
+    EmulatorError
+        When it is no number of at least 1.
+    """
+    text = os.environ.get("EMULATOR_VARIANT_PROCESSES", "2")
+    if not text.isdigit() or int(text) < 1:
+        raise EmulatorError(f"EMULATOR_VARIANT_PROCESSES must be a number of at least 1, not {text!r}")
+    return int(text)
 
 
 class LiveVariant:
-    """A variant that gets invocations. `in_flight`, `wake` and `used` are for the event loop, the rest for any thread."""
+    """A variant that gets invocations. `next_host` and `in_flight` are for the event loop, the rest for any thread.
+
+    Each instance is a process of its own, up to `most_processes()` of them; a count beyond that is a number only.
+    """
 
     def __init__(self, context: Context, endpoint: str, spec: Mapping[str, Any]) -> None:
         self._context, self._endpoint, self._spec = context, endpoint, spec
         self.name: str = spec["VariantName"]
         self.max_concurrency: int | None = spec.get("ServerlessConfig", {}).get("MaxConcurrency")
-        self.in_flight = 0
+        self.load: Load = context.part(Loads).of(endpoint, self.name)
+        self.in_flight, self.count = 0, 0
         self.retired = threading.Event()
         self._container = container_of(context, spec["ModelName"])
-        self._instance: Instance | None = None
-        self._waking: asyncio.Future[None] | None = None
-        self._asleep, self._last_used = False, 0.0
+        self._least_busy = spec.get("RoutingConfig", {}).get("RoutingStrategy") == _LEAST_BUSY
+        self._hosts: tuple[Host, ...] = ()
+        self._turn = 0
+        self._scaling = threading.Lock()
+
+    def wanted_at(self, share: float) -> int:
+        """A share, rounded up, of the instances that its configuration asks for; a serverless variant counts as one."""
+        return math.ceil(int(self._spec.get("InitialInstanceCount", 1)) * share - 1e-9)
 
     @property
-    def pool(self) -> Pool | None:
-        """The connections to the container; None while there is none."""
-        instance = self._instance
-        return instance.pool if instance is not None else None
+    def hosts(self) -> tuple[Host, ...]:
+        """The instances that have a process."""
+        return self._hosts
 
-    def start(self) -> None:
-        """Start the container, wait until it answers its ping, and watch over it from then on.
+    def next_host(self) -> Host | None:
+        """The instance whose turn it is, or the least busy one where the variant is routed so; None when there is none."""
+        hosts = self._hosts
+        if len(hosts) < 2:
+            return hosts[0] if hosts else None
+        ready = [host for host in hosts if host.pool is not None] or hosts  # one that is being started again is passed over
+        self._turn += 1
+        turn = self._turn % len(ready)
+        return min((*ready[turn:], *ready[:turn]), key=lambda host: host.in_flight) if self._least_busy else ready[turn]
+
+    def scale(self, count: int) -> None:
+        """Have so many instances: new ones are in service when they answer their ping, surplus ones leave when their calls are answered.
 
         Raises
         ------
         VariantError
-            When it doesn't answer; nothing is left running.
+            When a new one does not come up, or finds no capacity; then the count is what it was.
         """
-        instance = self._new_instance()
-        threading.Thread(target=self._watch, args=(instance,), name=f"watch-{self._endpoint}-{self.name}", daemon=True).start()
+        with self._scaling:
+            if count > self.count:
+                self._require_capacity()
+            processes = min(count, most_processes())
+            surplus = self._hosts[processes:]
+            self._add(processes - len(self._hosts))
+            self.count, self._hosts = count, self._hosts[:processes]
+            _retire(surplus, DRAIN_SECONDS)
 
-    def _new_instance(self) -> Instance:
-        instance = Instance(self._context, self._endpoint, self.name)
-        instance.start(self._container, self._spec.get("ContainerStartupHealthCheckTimeoutInSeconds", DEFAULT_STARTUP_SECONDS))
-        self._instance = instance
-        if self.retired.is_set():  # while it started
-            instance.stop()
-        return instance
+    def _require_capacity(self) -> None:
+        instance_type = self._spec.get("InstanceType")
+        if instance_type and self._context.part(Faults).lacks_capacity(instance_type):
+            message = "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
+            raise VariantError(message + f"Variant {self.name} asked for {instance_type}: retry later, or use another instance type.")
 
-    def _watch(self, instance: Instance) -> None:
-        """Until the instance is given up on purpose, put another in its place whenever it ends."""
-        while True:
-            status = instance.wait(_LOOK_SECONDS)
-            if self._instance is not instance or self.retired.is_set():
-                return
-            if status is not None:
-                _LOG.warning("endpoint %s: variant %s ended with status %s: %s", self._endpoint, self.name, status, instance.last_line())
-                self._instance = None
-                instance.stop()
-                replacement = self._replacement()
-                if replacement is None:
-                    return
-                instance = replacement
+    def _add(self, number: int) -> None:
+        if number <= 0:
+            return
+        hosts = [Host(self._context, self._endpoint, self._spec, self._container) for _ in range(number)]
+        with ThreadPoolExecutor(number, "start") as threads:
+            starts = [threads.submit(host.start) for host in hosts]
+        failures = [error for start in starts if (error := start.exception()) is not None]
+        if failures:
+            _retire(hosts)
+            raise failures[0]
+        self._hosts = (*self._hosts, *hosts)
+        if self.retired.is_set():  # while they started
+            _retire(hosts)
 
-    def _replacement(self) -> Instance | None:
-        pause = _FIRST_PAUSE_SECONDS
-        while not self.retired.wait(pause):
-            try:
-                return self._new_instance()
-            except VariantError as error:
-                _LOG.warning("endpoint %s: %s", self._endpoint, error)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-        return None
-
-    async def wake(self) -> Pool | None:
-        """Start the container of a serverless variant that sleeps: the cold start, which every caller meanwhile waits for.
-
-        None when it didn't come up, or was not asleep.
-        """
-        if not self._asleep:
-            return None
-        if self._waking is None:
-            self._waking = asyncio.get_running_loop().run_in_executor(None, self._wake)
-        await asyncio.shield(self._waking)
-        return self.pool
-
-    def _wake(self) -> None:
-        try:
-            self.start()
-            self._asleep = False
-        except VariantError as error:
-            _LOG.warning("endpoint %s: %s", self._endpoint, error)
-        finally:
-            self._waking = None
-
-    def used(self) -> None:
-        """Note an invocation's end; a serverless container sleeps when the last was long ago."""
-        if self.max_concurrency is not None:
-            self._last_used = time.monotonic()
-            asyncio.get_running_loop().call_later(serverless_idle_seconds() + 0.01, self._sleep_if_idle)
-
-    def _sleep_if_idle(self) -> None:
-        idle = time.monotonic() - self._last_used >= serverless_idle_seconds()
-        instance = self._instance
-        if idle and not self.in_flight and instance is not None and not self.retired.is_set():
-            self._asleep, self._instance = True, None
-            asyncio.get_running_loop().run_in_executor(None, instance.stop)
-
-    def drain(self, timeout_seconds: float) -> None:
-        """Wait until no invocation is under way."""
-        until = time.monotonic() + timeout_seconds
-        time.sleep(0.05)  # an invocation that was routed just before the switch may not be counted yet
-        while self.in_flight and time.monotonic() < until:
-            time.sleep(0.02)
-
-    def retire(self) -> None:
-        """Stop for good."""
+    def retire(self, drain_seconds: float = 0) -> None:
+        """Stop for good, after the invocations under way."""
+        if drain_seconds:
+            _drain(self._hosts, drain_seconds)
         self.retired.set()
-        instance = self._instance
-        if instance is not None:
-            instance.stop()
+        _retire(self._hosts)
+
+
+def _drain(hosts: Sequence[Host], seconds: float) -> None:
+    for host in hosts:
+        host.drain(seconds)
+
+
+def _retire(hosts: Sequence[Host], drain_seconds: float = 0) -> None:
+    if drain_seconds and hosts:
+        _drain(hosts, drain_seconds)
+    with ThreadPoolExecutor(max(1, len(hosts)), "retire") as threads:
+        for host in hosts:
+            threads.submit(host.retire)
