@@ -29,9 +29,14 @@ CELLS = {1: 1500, 16: 4000, 64: 6000}
 """Clients -> requests."""
 
 BODY = b'{"instances":[[' + b",".join([b"0.123456"] * 100) + b"]]}"
-_IMPORTED = (
-    "import time, resource; a = time.process_time(); import {modules}; print(time.process_time() - a, resource.getrusage(0).ru_maxrss)"
-)
+_IMPORTED = """
+import resource, time
+started = time.process_time()
+import {modules}
+print(time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+_BROUGHT = ("fastapi", "starlette", "pydantic", "pydantic-core", "annotated-types", "typing-inspection", "anyio", "uvicorn")
+"""Packages that the serving image has no other use for."""
 
 
 @contextmanager
@@ -71,7 +76,7 @@ def requests(recorder: Recorder, rounds: int) -> None:
     for clients in CELLS:
         cpu = {name: statistics.median(seen[name, clients]) for name in NAMES}
         for rival in NAMES[1:]:
-            recorder.add(f"http.{clients} clients.{rival}", cpu["ours"], cpu[rival], f"CPU us per request without a model; rival {rival}")
+            recorder.add(f"http.{clients} at once.{rival}", cpu["ours"], cpu[rival], f"CPU us per request without a model; rival {rival}")
 
 
 def imports(recorder: Recorder) -> None:
@@ -90,19 +95,9 @@ def imports(recorder: Recorder) -> None:
 
 
 def installed_megabytes() -> float:
-    """FastAPI and the packages that it alone would bring into the serving image."""
+    """FastAPI and what it brings, as installed here."""
     total = 0
-    for name in (
-        "fastapi",
-        "starlette",
-        "pydantic",
-        "pydantic-core",
-        "annotated-types",
-        "annotated-doc",
-        "typing-inspection",
-        "anyio",
-        "uvicorn",
-    ):
+    for name in _BROUGHT:
         try:
             files = importlib.metadata.files(name) or []
         except importlib.metadata.PackageNotFoundError:
