@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from cli.plan import DryRunOption, JsonOption, YesOption, agree
+
+VersionOption = Annotated[int | None, typer.Option(min=1, help="Of the model package; the newest when absent.")]
 Reason = Annotated[str, typer.Option(help="Kept with the decision.")]
 
 
@@ -17,48 +20,62 @@ def register(app: typer.Typer) -> None:
     app.command()(predict)
 
 
-def approve(reason: Reason = "") -> None:
-    """Approve the newest model package; one that is approved already stays so."""
+def approve(version: VersionOption = None, reason: Reason = "") -> None:
+    """Approve a model package; one that is approved already stays so."""
     from pipelines import registry
     from pipelines.settings import Settings
 
     settings = Settings()
-    package = registry.newest(settings)
+    package = registry.select(version, settings)
     if package.status != "Approved":
         registry.approve(package.arn, reason, settings)
     typer.echo(f"version {package.version} is approved; next: `housing deploy`")
 
 
-def reject(reason: Reason = "") -> None:
-    """Reject the newest model package."""
+def reject(reason: Annotated[str, typer.Option(help="Why; kept with the decision.")], version: VersionOption = None) -> None:
+    """Reject a model package."""
     from pipelines import registry
     from pipelines.settings import Settings
 
     settings = Settings()
-    package = registry.newest(settings)
+    package = registry.select(version, settings)
     registry.reject(package.arn, reason, settings)
     typer.echo(f"version {package.version} is rejected; next: `housing run` trains another")
 
 
-def deploy() -> None:
-    """Put the newest approved model behind the endpoint and the Lambda function in front of it."""
+def deploy(
+    version: VersionOption = None,
+    serving: Annotated[str | None, typer.Option(help="realtime, serverless, async or batch; HOUSING_SERVING when absent.")] = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put an approved model behind the endpoint and the Lambda function in front of it."""
+    import json
+    from dataclasses import asdict
+
     from rich.console import Console
 
     from pipelines import endpoint, functions, registry
     from pipelines.aws import for_caller
+    from pipelines.plan import plan_deploy
     from pipelines.settings import Settings
 
-    settings = for_caller(Settings())
-    package = registry.newest(settings, "Approved")
-    console = Console(stderr=True)
-    with console.status(f"endpoint {settings.endpoint_name}") as status:
+    chosen: dict[str, Any] = {"serving": serving} if serving else {}
+    settings = for_caller(Settings(**chosen))
+    package = registry.select(version, settings, "Approved")
+    agree(plan_deploy(package, settings), yes=yes, dry_run=dry_run, as_json=as_json)
+    with Console(stderr=True).status(f"endpoint {settings.endpoint_name}") as status:
         done = endpoint.deploy(package, settings, lambda state: status.update(f"endpoint {settings.endpoint_name}: {state}"))
-        function = functions.deploy_predict(settings)
-    if done.action == "unchanged":
-        typer.echo(f"endpoint {done.endpoint_name}: version {done.package_version} is already in service")
-    else:
-        typer.echo(f"endpoint {done.endpoint_name}: {done.action}, version {done.package_version} is in service")
-    typer.echo(f"function {settings.function_name}: {function}; next: `housing predict --region NAME`")
+        function = functions.deploy_predict(settings) if done else "not needed"
+    if as_json:
+        typer.echo(json.dumps({"endpoints": [asdict(one) for one in done], "function": function}))
+        return
+    for one in done:
+        what = "is already in service" if one.action == "unchanged" else "is in service"
+        typer.echo(f"endpoint {one.endpoint_name}: {one.action}, version {one.package_version} {what}")
+    then = "`housing predict --region NAME`" if done else "`housing batch --input s3://... --output s3://...`"
+    typer.echo(f"function {settings.function_name}: {function}; next: {then}")
 
 
 def predict(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.lags import LagOption, parse_lags
+from cli.plan import DryRunOption, YesOption, agree
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -20,10 +21,13 @@ def register(app: typer.Typer) -> None:
     app.command()(stop)
 
 
-def run(
+def run(  # noqa: PLR0917 typer makes options of them
     panel: Annotated[str, typer.Option(help="`texas` (bundled) or a csv file: region,date,price[,covariate...].")] = "texas",
     lag: LagOption = None,
     attach: Annotated[bool, typer.Option("--attach", help="Follow the execution that already runs.")] = False,
+    max_usd: Annotated[float | None, typer.Option(min=0, help="Do not start a run that is estimated to cost more.")] = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Train, judge and register a model: start the pipeline and follow it to its end."""
     from rich.console import Console
@@ -41,6 +45,7 @@ def run(
         if execution_arn is None:
             raise ExecutionError("no execution runs; start one with `housing run`")
     else:
+        _agree(settings, max_usd, yes=yes, dry_run=dry_run)
         execution_arn = _launch(panel, parse_lags(lag), settings)
     try:
         final = progress.show(follow(execution_arn, settings), console)
@@ -49,6 +54,18 @@ def run(
         raise typer.Exit(130) from None
     require_success(final, settings)
     typer.echo("registered a model package that waits for approval; next: `housing approve`")
+
+
+def _agree(settings: Settings, max_usd: float | None, *, yes: bool, dry_run: bool) -> None:
+    """Hold the run to its budget, show the plan and ask."""
+    from pipelines.cost.run import estimate_run, require_budget
+    from pipelines.export import export_cached
+    from pipelines.plan import plan_run
+
+    estimate = estimate_run(export_cached(settings), settings)
+    if max_usd is not None:
+        require_budget(estimate, max_usd)
+    agree(plan_run(estimate, settings), yes=yes, dry_run=dry_run)
 
 
 def _launch(panel: str, lags: dict[str, int], settings: Settings) -> str:

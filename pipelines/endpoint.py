@@ -1,23 +1,28 @@
-"""Puts an approved model behind the real-time endpoint, and leaves it as it is when nothing changed."""
+"""Puts an approved model behind an endpoint, replaces it safely, and leaves it as it is when nothing changed."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
 from pipelines import endpoint_state as state
+from pipelines import rollout, scaling
 from pipelines.aws import client, is_absent
+from pipelines.endpoint_config import config_request, model_request
+from pipelines.errors import DeploymentError
 from pipelines.registry import ModelPackage
+from pipelines.serving import Tier, require_accepted, tiers
 from pipelines.settings import Settings
+from pipelines.tags import tag_list
 
-VARIANT = "main"
-STARTUP_SECONDS = 900
-"""How long a container may take to load its model before the service gives up."""
+Waiting = Callable[[str], None]
+
+CLOCK_SKEW = timedelta(seconds=5)
+"""How far the service's clock may be behind this computer's."""
 
 
 @dataclass(frozen=True)
@@ -30,93 +35,126 @@ class Deployment:
     package_version: int
 
 
-def deploy(package: ModelPackage, settings: Settings, waiting: Callable[[str], None] | None = None) -> Deployment:
-    """Serve `package` at the endpoint and return when it is in service.
+def deploy(package: ModelPackage, settings: Settings, waiting: Waiting | None = None) -> list[Deployment]:
+    """Serve `package` at every endpoint that the settings ask for and return when all are in service; none for `batch`.
+
+    What the service would refuse is said before anything is made. `waiting` is told an endpoint's status at each look.
+    Errors: DeploymentError as `deploy_tier`.
+    """
+    wanted = tiers(settings)
+    for tier in wanted:
+        require_accepted(tier, settings)
+        model_request(package, tier, settings)
+    return [deploy_tier(package, tier, settings, waiting) for tier in wanted]
+
+
+def deploy_tier(package: ModelPackage, tier: Tier, settings: Settings, waiting: Waiting | None = None) -> Deployment:
+    """Serve `package` at one endpoint.
 
     Names are made of what is served, so the same image, artifact and machines are the same configuration, and a package that
-    holds what is already in service changes nothing. `waiting` is told the endpoint's status at each look.
-    Errors: DeploymentError when the endpoint fails, or comes back with its old configuration (a rollback).
+    holds what is already in service changes nothing.
+    Errors: DeploymentError when the settings contradict the kind of endpoint, when the endpoint fails, or when it comes back with its
+    old configuration (a rollback): then with the alarms that went off. What the failed attempt made is removed.
     """
-    sagemaker = client("sagemaker", settings)
-    config_name = _config_name(package, settings)
-    there = state.settled(sagemaker, settings.endpoint_name, waiting)
+    require_accepted(tier, settings)
+    model = model_request(package, tier, settings)
+    config = config_request(model["ModelName"], tier, settings)
+    action = put(tier, [model], config, settings, waiting)
+    return Deployment(tier.endpoint_name, config["EndpointConfigName"], action, package.version)
+
+
+def put(
+    tier: Tier, models: list[dict[str, Any]], config: dict[str, Any], settings: Settings, waiting: Waiting | None = None
+) -> Literal["created", "updated", "unchanged"]:
+    """Bring the endpoint of the tier to a configuration: make what is missing, switch, wait, scale, tidy up."""
+    sagemaker, name, config_name = client("sagemaker", settings), tier.endpoint_name, config["EndpointConfigName"]
+    there = state.settled(sagemaker, name, waiting)
     if there and there["EndpointStatus"] == "InService" and there["EndpointConfigName"] == config_name:
-        return Deployment(settings.endpoint_name, config_name, "unchanged", package.version)
-    _create_model(sagemaker, package, settings)
-    _create_config(sagemaker, package, config_name, settings)
-    action = _point_endpoint(sagemaker, there, config_name, settings.endpoint_name)
-    state.require_in_service(state.settled(sagemaker, settings.endpoint_name, waiting), config_name, settings.endpoint_name)
-    state.delete_orphans(sagemaker, settings.endpoint_name, keep=config_name)
-    return Deployment(settings.endpoint_name, config_name, action, package.version)
+        scaling.attach(tier, settings)
+        return "unchanged"
+    _require_same_kind(sagemaker, there, config, tier)
+    for model in models:
+        _create(sagemaker.describe_model, sagemaker.create_model, model, "ModelName")
+    _create(sagemaker.describe_endpoint_config, sagemaker.create_endpoint_config, config, "EndpointConfigName")
+    started = datetime.now(UTC) - CLOCK_SKEW
+    action = _point(sagemaker, there, config, tier, settings)
+    found = state.settled(sagemaker, name, waiting)
+    try:
+        state.require_in_service(found, config_name, name, rollout.fired(name, started, settings))
+    except DeploymentError:
+        if found:
+            state.delete_orphans(sagemaker, name, keep=found["EndpointConfigName"])
+        raise
+    scaling.attach(tier, settings)
+    state.delete_orphans(sagemaker, name, keep=config_name)
+    return action
 
 
 def delete(settings: Settings) -> bool:
-    """Delete the endpoint, its configurations and its models. False when there was no endpoint."""
+    """Delete the endpoints of the settings' names, with their scaling, alarms, configurations and models. False when there was none."""
+    found = [delete_one(name, settings) for name in (settings.endpoint_name, settings.cpu_endpoint_name)]
+    return any(found)
+
+
+def delete_one(name: str, settings: Settings) -> bool:
+    """Delete one endpoint and all that was made for it. False when there was no endpoint."""
     sagemaker = client("sagemaker", settings)
-    there = state.settled(sagemaker, settings.endpoint_name)
+    there = state.settled(sagemaker, name)
+    scaling.detach(name, settings)
     if there:
-        state.delete_endpoint(sagemaker, settings.endpoint_name)
-    state.delete_orphans(sagemaker, settings.endpoint_name)
+        state.delete_endpoint(sagemaker, name)
+    rollout.delete_alarms(name, settings)
+    state.delete_orphans(sagemaker, name)
     return there is not None
 
 
-def _model_name(package: ModelPackage, settings: Settings) -> str:
-    return f"{settings.endpoint_name}-{_digest(package.container, settings.role_arn, settings.network_isolation)}"
-
-
-def _config_name(package: ModelPackage, settings: Settings) -> str:
-    machines = (settings.endpoint_instance_type, settings.endpoint_instance_count, settings.kms_key_id)
-    return f"{settings.endpoint_name}-{_digest(_model_name(package, settings), *machines)}"
-
-
-def _digest(*facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _create_model(sagemaker: Any, package: ModelPackage, settings: Settings) -> None:
-    name = _model_name(package, settings)
-    if _exists(sagemaker.describe_model, ModelName=name):
+def _require_same_kind(sagemaker: Any, there: dict[str, Any] | None, config: dict[str, Any], tier: Tier) -> None:
+    """An endpoint that answers can't become a queue in place, nor one with instances a serverless one."""
+    if there is None or there["EndpointStatus"] == "Failed":
         return
-    sagemaker.create_model(
-        ModelName=name,
-        Containers=[{"ModelPackageName": package.arn}],
-        ExecutionRoleArn=settings.role_arn,
-        EnableNetworkIsolation=settings.network_isolation,
-    )
+    running = sagemaker.describe_endpoint_config(EndpointConfigName=there["EndpointConfigName"])
+    if state.kind(running) != state.kind(config):
+        raise DeploymentError(
+            f"endpoint {tier.endpoint_name}: is {state.kind(running)} and can't become {state.kind(config)} in place; "
+            "choose another HOUSING_ENDPOINT_NAME, or remove it first with `housing endpoint delete`"
+        )
 
 
-def _create_config(sagemaker: Any, package: ModelPackage, config_name: str, settings: Settings) -> None:
-    if _exists(sagemaker.describe_endpoint_config, EndpointConfigName=config_name):
-        return
-    variant = {
-        "VariantName": VARIANT,
-        "ModelName": _model_name(package, settings),
-        "InstanceType": settings.endpoint_instance_type,
-        "InitialInstanceCount": settings.endpoint_instance_count,
-        "InitialVariantWeight": 1.0,
-        "ContainerStartupHealthCheckTimeoutInSeconds": STARTUP_SECONDS,
-    }
-    encryption = {"KmsKeyId": settings.kms_key_id} if settings.kms_key_id else {}
-    sagemaker.create_endpoint_config(EndpointConfigName=config_name, ProductionVariants=[variant], **encryption)
-
-
-def _point_endpoint(sagemaker: Any, there: dict[str, Any] | None, config_name: str, name: str) -> Literal["created", "updated"]:
-    """Create the endpoint, or update it and keep the capacity that autoscaling gave it."""
+def _point(
+    sagemaker: Any, there: dict[str, Any] | None, config: dict[str, Any], tier: Tier, settings: Settings
+) -> Literal["created", "updated"]:
+    """Create the endpoint, or update it: with alarms that turn it back, and the capacity that autoscaling gave it."""
+    name, config_name = tier.endpoint_name, config["EndpointConfigName"]
     if there and there["EndpointStatus"] == "Failed":  # a failed endpoint can only be deleted
+        scaling.detach(name, settings)
         state.delete_endpoint(sagemaker, name)
         there = None
+    guarded = tier.serving != "serverless"  # the service's deployment guardrails are for instances
+    if guarded:
+        rollout.put_alarms(name, settings)
     if there is None:
-        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config_name)
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config_name, Tags=tag_list(settings))
         return "created"
-    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config_name, RetainAllVariantProperties=True)
+    if not guarded:
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config_name)
+        return "updated"
+    if state.instance_types(sagemaker, there["EndpointConfigName"]) != {tier.instance_type}:
+        scaling.detach(name, settings)  # a registered variant may not change its instance type
+    sagemaker.update_endpoint(
+        EndpointName=name,
+        EndpointConfigName=config_name,
+        RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DataCaptureConfig"}],
+        DeploymentConfig=rollout.deployment_config(name, settings),
+    )
     return "updated"
 
 
-def _exists(describe: Callable[..., Any], **name: str) -> bool:
+def _create(describe: Callable[..., Any], create: Callable[..., Any], request: dict[str, Any], key: str) -> None:
+    """Create what is named by its content, unless it is there."""
     try:
-        describe(**name)
+        describe(**{key: request[key]})
     except ClientError as error:
-        if is_absent(error):
-            return False
-        raise
-    return True
+        if not is_absent(error):
+            raise
+        create(**request)

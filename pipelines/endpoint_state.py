@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from pipelines.aws import is_absent
 from pipelines.errors import DeploymentError
+from pipelines.hosting_settings import Serving
 from pipelines.polling import pauses
 
 SETTLED = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
@@ -51,8 +52,8 @@ def delete_endpoint(sagemaker: Any, name: str) -> None:
         time.sleep(pause)
 
 
-def require_in_service(endpoint: Endpoint | None, config_name: str, name: str) -> None:
-    """DeploymentError unless the endpoint serves the configuration that was asked for.
+def require_in_service(endpoint: Endpoint | None, config_name: str, name: str, fired: Sequence[str] = ()) -> None:
+    """DeploymentError unless the endpoint serves the configuration that was asked for; `fired` are the alarms that went off meanwhile.
 
     An update that was rolled back ends in service too, with the old configuration: only the name tells.
     """
@@ -63,7 +64,21 @@ def require_in_service(endpoint: Endpoint | None, config_name: str, name: str) -
         raise DeploymentError(f"endpoint {name}: {endpoint['EndpointStatus']}: {reason}")
     if endpoint["EndpointConfigName"] != config_name:
         reason = endpoint.get("FailureReason", "an alarm fired or the new model did not answer")
-        raise DeploymentError(f"endpoint {name}: rolled back to {endpoint['EndpointConfigName']}: {reason}")
+        alarms = f"; alarms: {', '.join(fired)}" if fired else ""
+        raise DeploymentError(f"endpoint {name}: rolled back to {endpoint['EndpointConfigName']}: {reason}{alarms}")
+
+
+def kind(config: Mapping[str, Any]) -> Serving:
+    """How an endpoint of that configuration answers."""
+    if "ServerlessConfig" in config["ProductionVariants"][0]:
+        return "serverless"
+    return "async" if config.get("AsyncInferenceConfig") else "realtime"
+
+
+def instance_types(sagemaker: Any, config_name: str) -> set[str]:
+    """The instance types of a configuration's variants."""
+    variants = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)["ProductionVariants"]
+    return {variant["InstanceType"] for variant in variants if "InstanceType" in variant}
 
 
 def delete_orphans(sagemaker: Any, endpoint_name: str, keep: str = "") -> None:
@@ -71,8 +86,8 @@ def delete_orphans(sagemaker: Any, endpoint_name: str, keep: str = "") -> None:
     ours = re.compile(re.escape(endpoint_name) + r"-[0-9a-f]{12}")
     kept_models: set[str] = set()
     if keep:
-        variants = sagemaker.describe_endpoint_config(EndpointConfigName=keep)["ProductionVariants"]
-        kept_models = {variant["ModelName"] for variant in variants}
+        config = sagemaker.describe_endpoint_config(EndpointConfigName=keep)
+        kept_models = {variant["ModelName"] for variant in [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]}
     for name in _names(sagemaker, "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", endpoint_name):
         if ours.fullmatch(name) and name != keep:
             sagemaker.delete_endpoint_config(EndpointConfigName=name)

@@ -39,6 +39,7 @@ class HostingSettings(BaseSettings):
 
     profile: ProfileName = profile.DEFAULT
     prices_file: Path | None = None
+    tags: dict[str, str] = {}
 
     # Where the model answers
     serving: Serving = "realtime"

@@ -21,7 +21,8 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 class Machine(BaseModel):
     """One instance type.
 
-    `gpu_memory_gib` is that of one GPU; a machine has `gpus` of them. `ec2_spot_usd_per_hour` is None where the table's
+    `gpu_memory_gib` is that of one GPU; a machine has `gpus` of them. `local_disk_gib` is an NVMe disk that comes with the machine and
+    encrypts itself: the service refuses a key for it. `ec2_spot_usd_per_hour` is None where the table's
     typical saving applies.
     """
 
@@ -32,6 +33,7 @@ class Machine(BaseModel):
     gpu: str = ""
     gpus: NonNegativeInt = 0
     gpu_memory_gib: NonNegativeFloat = 0
+    local_disk_gib: NonNegativeFloat = 0
     sagemaker_usd_per_hour: PositiveFloat
     ec2_usd_per_hour: PositiveFloat
     ec2_spot_usd_per_hour: PositiveFloat | None = None

@@ -84,6 +84,18 @@ def newest(settings: Settings, status: Status | None = None) -> ModelPackage:
     raise RegistryError(f"model package group {settings.model_package_group}: no package {kind}; {remedy}")
 
 
+def select(version: int | None, settings: Settings, status: Status | None = None) -> ModelPackage:
+    """The package of that version, or the newest of that status; RegistryError when there is none or it has another status."""
+    if version is None:
+        return newest(settings, status)
+    found = next((package for package in packages(settings) if package.version == version), None)
+    if found is None:
+        raise RegistryError(f"model package group {settings.model_package_group}: has no version {version}; `housing status` lists them")
+    if status and found.status != status:
+        raise RegistryError(f"version {version}: is {found.status}, not {status}; run `housing approve --version {version}` first")
+    return found
+
+
 def approve(arn: str, reason: str, settings: Settings) -> None:
     """Allow the package to be deployed."""
     _decide(arn, "Approved", reason, settings)

@@ -55,7 +55,7 @@ def aws(caller_emulator: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def settings() -> Settings:
     """Settings with names that no other test uses."""
     name = f"test-{uuid.uuid4().hex[:8]}"
-    return Settings(pipeline_name=name, model_package_group=name, endpoint_name=name, function_name=name)
+    return Settings(pipeline_name=name, model_package_group=name, endpoint_name=name, function_name=name, cpu_tier=False)
 
 
 @pytest.fixture
@@ -75,11 +75,12 @@ def register(aws: Any, settings: Settings) -> Callable[..., str]:
             "ModelDataUrl": f"s3://toys/{name}.tar.gz",
             "Environment": {"TOY_NAME": name, **environment},
         }
-        specification = {"Containers": [container], "SupportedContentTypes": ["application/json"]}
-        specification["SupportedResponseMIMETypes"] = ["application/json"]
+        types = {"SupportedContentTypes": ["application/json"], "SupportedResponseMIMETypes": ["application/json"]}
+        cpu = {**container, "Environment": {"TOY_NAME": f"{name}-cpu", **environment}}
         response = sagemaker.create_model_package(
             ModelPackageGroupName=settings.model_package_group,
-            InferenceSpecification=specification,
+            InferenceSpecification={"Containers": [container], **types},
+            AdditionalInferenceSpecifications=[{"Name": "cpu", "Containers": [cpu], **types}],
             ModelApprovalStatus="PendingManualApproval",
         )
         return str(response["ModelPackageArn"])

@@ -47,11 +47,11 @@ def test_the_newest_package_of_a_status_is_found(settings: Settings, register: R
 
 
 def test_a_package_goes_into_service_and_the_same_content_changes_nothing(aws: Any, settings: Settings, register: Register) -> None:
-    first = endpoint.deploy(approved(register, settings, "a"), settings)
+    (first,) = endpoint.deploy(approved(register, settings, "a"), settings)
     assert first.action == "created"
-    same = endpoint.deploy(approved(register, settings, "a"), settings)
+    (same,) = endpoint.deploy(approved(register, settings, "a"), settings)
     assert (same.action, same.config_name, same.package_version) == ("unchanged", first.config_name, 2)
-    other = endpoint.deploy(approved(register, settings, "b"), settings)
+    (other,) = endpoint.deploy(approved(register, settings, "b"), settings)
     assert (other.action, other.package_version) == ("updated", 3)
     configs, models = ours(aws, settings)
     assert configs == [other.config_name]
@@ -66,11 +66,11 @@ def test_a_package_goes_into_service_and_the_same_content_changes_nothing(aws: A
 def test_a_model_that_never_answers_is_reported_and_can_be_replaced(settings: Settings, register: Register) -> None:
     with pytest.raises(DeploymentError, match=f"endpoint {settings.endpoint_name}: Failed: "):
         endpoint.deploy(approved(register, settings, "broken", TOY_EXIT="1"), settings)
-    assert endpoint.deploy(approved(register, settings, "good"), settings).action == "created"
+    assert endpoint.deploy(approved(register, settings, "good"), settings)[0].action == "created"
 
 
 def test_an_update_that_is_rolled_back_is_a_failure(aws: Any, settings: Settings, register: Register) -> None:
-    good = endpoint.deploy(approved(register, settings, "good"), settings)
+    (good,) = endpoint.deploy(approved(register, settings, "good"), settings)
     with pytest.raises(DeploymentError, match="rolled back"):
         endpoint.deploy(approved(register, settings, "broken", TOY_EXIT="1"), settings)
     there = aws.client("sagemaker").describe_endpoint(EndpointName=settings.endpoint_name)
