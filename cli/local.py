@@ -65,6 +65,15 @@ def logs(lines: Annotated[int, typer.Option(min=1, help="How many.")] = 100) -> 
 
 
 @app.command()
+def interrupt(job: Annotated[str, typer.Argument(help="A managed Spot training job that trains.")]) -> None:
+    """Take the Spot instance of a training job away, now: it goes on from its checkpoint."""
+    from emulator import lifecycle
+
+    lifecycle.interrupt(job)
+    typer.echo(f"the Spot instance of {job} is taken away")
+
+
+@app.command()
 def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Stop the emulator and remove all that it stored."""
     from emulator import lifecycle

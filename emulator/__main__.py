@@ -37,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--foreground", action="store_true", help="serve in this terminal until Ctrl-C")
         if name == "logs":
             command.add_argument("--lines", type=int, default=100)
+        if name == "interrupt":
+            command.add_argument("job", help="a managed Spot training job that trains")
     return parser
 
 
@@ -89,12 +91,27 @@ def _logs(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _interrupt(arguments: argparse.Namespace) -> int:
+    lifecycle.interrupt(arguments.job, arguments.home)
+    sys.stdout.write(f"the Spot instance of {arguments.job} is taken away\n")
+    return 0
+
+
 def _reset(arguments: argparse.Namespace) -> int:
     lifecycle.reset(arguments.home)
     return 0
 
 
-_COMMANDS = {"up": _up, "down": _down, "env": _env, "status": _status, "logs": _logs, "reset": _reset, "serve": _serve}
+_COMMANDS = {
+    "up": _up,
+    "down": _down,
+    "env": _env,
+    "status": _status,
+    "logs": _logs,
+    "interrupt": _interrupt,
+    "reset": _reset,
+    "serve": _serve,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -91,6 +91,7 @@ class Faults:
 
     def __init__(self, context: "Context") -> None:
         self._path = Path(os.environ.get("EMULATOR_FAULTS") or context.home / "faults.yaml")
+        self._file = str(self._path)
         self._shorthand = [spot_rule(os.environ["EMULATOR_SPOT"])] if os.environ.get("EMULATOR_SPOT") else []
         self._plan, self._stamp = Plan(0, {kind: [] for kind in _FIELDS}), 0
         self._done: Counter[str] = Counter()
@@ -139,7 +140,7 @@ class Faults:
 
     def _reread(self) -> None:
         try:
-            stamp = self._path.stat().st_mtime_ns
+            stamp = os.stat(self._file).st_mtime_ns  # noqa: PTH116 - at every invocation: a Path would cost as much again
         except FileNotFoundError:
             stamp = 0
         if stamp != self._stamp:

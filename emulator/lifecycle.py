@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from typing import Any
 from emulator import daemon
 from emulator.errors import EmulatorError
 from emulator.home import Home, LastRun
+from emulator.jobs import interruption
 
 DEFAULT_REGION = "eu-west-1"
 _START_SECONDS = 60.0
@@ -76,13 +79,19 @@ def up(
     place = Home.at(home)
     place.create()
     images = images or os.environ.get("EMULATOR_IMAGES")
-    if not place.is_locked():
-        command = _command(place, port, str(Path(images).absolute()) if images else None, region)
-        _start(place, command if detach else [*command, "--foreground"], port, detach)
-        run = place.last_run()
-        if not detach and run is not None:
-            return Running(place.folder, run.url, run.port, run.pid, run.region)
-    return _wait_until_up(place)
+    if place.is_locked():
+        running = _wait_until_up(place)
+        if running is not None:
+            return running  # else the one that held the lock was on its way out
+    command = _command(place, port, str(Path(images).absolute()) if images else None, region)
+    _start(place, command if detach else [*command, "--foreground"], port, detach)
+    run = place.last_run()
+    if not detach and run is not None:
+        return Running(place.folder, run.url, run.port, run.pid, run.region)
+    started = _wait_until_up(place)
+    if started is None:
+        raise StartError(f"emulator: it ended while starting: {_tail(place)}")
+    return started
 
 
 def _command(place: Home, port: int | None, images: str | None, region: str | None) -> list[str]:
@@ -107,11 +116,12 @@ def _start(place: Home, command: list[str], port: int | None, detach: bool) -> N
         raise StartError(f"emulator: it could not be started (exit status {code}): {_tail(place)}")
 
 
-def _wait_until_up(place: Home) -> Running:
+def _wait_until_up(place: Home) -> Running | None:
+    """The emulator that holds the lock, once it answers; None when it ends."""
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until:
         if not place.is_locked():
-            raise StartError(f"emulator: it ended while starting: {_tail(place)}")
+            return None
         run = place.last_run()
         if run is not None and _health(run, place) is not None:
             return Running(place.folder, run.url, run.port, run.pid, run.region)
@@ -173,6 +183,24 @@ def logs(home: Path | str | None = None, lines: int = 100) -> Iterator[str]:
         yield from place.log.read_text(errors="replace").splitlines()[-lines:]
 
 
+def interrupt(job: str, home: Path | str | None = None) -> None:
+    """Take the Spot instance of a training job that trains away, now.
+
+    Raises
+    ------
+    EmulatorError
+        When no emulator runs, or it has no such Spot job that trains; the text says which.
+    """
+    run = _running(Home.at(home))
+    url = f"{run.url}{interruption.PREFIX}{urllib.parse.quote(job, safe='')}"
+    request = urllib.request.Request(url, method="POST")  # noqa: S310 - of the emulator's own address
+    try:
+        with _opener().open(request, timeout=10):
+            return
+    except urllib.error.HTTPError as error:
+        raise EmulatorError(f"job: {json.loads(error.read())['message']}") from None
+
+
 def reset(home: Path | str | None = None) -> None:
     """Stop the emulator of a folder and remove all it kept.
 
@@ -194,13 +222,17 @@ def _running(place: Home) -> LastRun:
 
 def _health(run: LastRun, place: Home, page: str = "/health") -> dict[str, Any] | None:
     """The status page, or None while nothing, or another process than this run's, answers at the port."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(run.url + page, timeout=10) as response:
+        with _opener().open(run.url + page, timeout=10) as response:
             answer: dict[str, Any] = json.loads(response.read())
     except (OSError, ValueError):
         return None
     return answer if (answer.get("home"), answer.get("pid")) == (str(place.folder), run.pid) else None
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """One that asks no proxy: the emulator is on this computer."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

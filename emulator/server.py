@@ -19,10 +19,11 @@ from emulator.aws import Aws
 from emulator.context import Context
 from emulator.endpoints.invoke import Invocations
 from emulator.front_door import FrontDoor
-from emulator.functions.http_api import PREFIX, HttpApi
+from emulator.functions import http_api
 from emulator.functions.invoke import Invoker
 from emulator.home import Home, LastRun
 from emulator.images import read_images
+from emulator.jobs import interruption
 from emulator.loop import EventLoop
 from emulator.persistence import ACCOUNT
 from emulator.store import Store
@@ -89,7 +90,7 @@ async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket
         context,
         aws.app,
         direct,
-        {PREFIX: HttpApi(context)},
+        {http_api.PREFIX: http_api.HttpApi(context), interruption.PREFIX: interruption.Interruptions(context)},
         {"/health": lambda: _health(context, run_as), "/": lambda: _status(context, run_as)},
     )
     config = uvicorn.Config(
@@ -100,6 +101,7 @@ async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket
         log_config=None,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )

@@ -112,6 +112,14 @@ class Jobs:
             job.stop()
         return job is not None
 
+    def send(self, kind: str, name: str, message: Message) -> bool:
+        """Send a running job a message; False when it doesn't run."""
+        with self._lock:
+            job = self._running.get((kind, name))
+        if job is not None:
+            job.mailbox.put(message)
+        return job is not None
+
     def wait(self, kind: str, name: str, timeout_seconds: float | None = None) -> bool:
         """Wait for a job's end; True when it doesn't run (any more)."""
         with self._lock:

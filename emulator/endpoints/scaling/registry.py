@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from emulator.clients import Clients
 from emulator.context import Context
 
+_BACKEND = "moto.applicationautoscaling.models"
 _NAMESPACE, _DIMENSION = "sagemaker", "sagemaker:variant:DesiredInstanceCount"
 
 
@@ -46,10 +48,16 @@ class Registry:
     """Reads and writes the scalable targets of one emulator. Not from the event loop."""
 
     def __init__(self, context: Context) -> None:
-        self._client = context.part(Clients).get("application-autoscaling")
+        self._clients = context.part(Clients)
+
+    @property
+    def _client(self) -> Any:
+        return self._clients.get("application-autoscaling")
 
     def targets(self) -> list[Target]:
         """The variants that are registered."""
+        if _BACKEND not in sys.modules:  # moto loads a service at its first call: nobody has made one, and loading it takes half a second
+            return []
         answer = self._client.describe_scalable_targets(ServiceNamespace=_NAMESPACE, ScalableDimension=_DIMENSION)
         return [_target(item) for item in answer["ScalableTargets"] if item["ResourceId"].count("/") == 3]
 

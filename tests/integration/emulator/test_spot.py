@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from emulator import lifecycle
+from emulator.errors import EmulatorError
+
 SPOT = {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 600}}
 Faults = Callable[..., None]
 
@@ -121,3 +124,25 @@ def _answers(workshop: Any) -> bool:
     except ClientError:
         return False
     return True
+
+
+def test_a_call_takes_the_instance_away(workshop):
+    checkpoint = {"CheckpointConfig": {"S3Uri": "s3://workshop/checkpoints/asked"}}
+    workshop.sagemaker.create_training_job(**workshop.training("spot-asked", {"ACTION": "once"}, **SPOT, **checkpoint))
+    workshop.until_printed("TrainingJobs", "spot-asked", "ready")
+    lifecycle.interrupt("spot-asked", workshop.home)
+    described = workshop.trained("spot-asked")
+    assert (described["TrainingJobStatus"], _statuses(described).count("Interrupted")) == ("Completed", 1)
+    assert "resumed from saved" in workshop.log("TrainingJobs", "spot-asked")
+
+
+def test_a_call_interrupts_only_spot_jobs_that_train(workshop):
+    for name, words in (
+        ("spot-asked-absent", "no training job"),
+        ("spot-over", "only a job that is Training"),
+        ("on-demand-asked", "not a managed Spot"),
+    ):
+        if "absent" not in name:
+            workshop.train(name, **SPOT if "spot" in name else {})
+        with pytest.raises(EmulatorError, match=words):
+            lifecycle.interrupt(name, workshop.home)
