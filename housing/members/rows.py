@@ -6,6 +6,7 @@ target = (log price at t + h - base) / noise, base = level of the last year + se
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,19 @@ class RowSource:
 
     @classmethod
     def of(cls, panel: Panel, columns: Columns, horizon: int, market: Market | None = None) -> RowSource:
-        """Rows of `panel` at `columns`; `market` as in `build_features`."""
+        """Rows of `panel` at `columns`; `market` as in `build_features`.
+
+        The rows of one origin are kept until others are asked for: the members of an ensemble want the same ones in turn.
+        """
+        if len(columns) > 1:
+            return cls._of(panel, columns, horizon, market)
+        kept = _Last.kept
+        if kept is None or not kept.are(panel, int(columns[0]), horizon, market):
+            kept = _Last.kept = _Kept(ref(panel), int(columns[0]), horizon, market, cls._of(panel, columns, horizon, market))
+        return kept.rows
+
+    @classmethod
+    def _of(cls, panel: Panel, columns: Columns, horizon: int, market: Market | None) -> RowSource:
         trend = Trend.of(panel)
         market = market or Market.of(panel)
         own = trend.seasonal(columns, horizon)
@@ -81,3 +94,19 @@ class RowSource:
         shape = (*self.base.shape, target.shape[-1])
         paths: Floats = self.base[..., None] + self.noise[..., None, None] * np.sort(target.reshape(shape), axis=-1)
         return paths
+
+
+@dataclass(frozen=True)
+class _Kept:
+    panel: ref[Panel]
+    column: int
+    horizon: int
+    market: Market | None
+    rows: RowSource
+
+    def are(self, panel: Panel, column: int, horizon: int, market: Market | None) -> bool:
+        return self.panel() is panel and self.market is market and (self.column, self.horizon) == (column, horizon)
+
+
+class _Last:
+    kept: _Kept | None = None

@@ -14,6 +14,7 @@ from housing.errors import ArtifactError
 from housing.features.block import Features
 from housing.forecast import QUANTILES
 from housing.members.attributed import MEDIAN, Attributed
+from housing.members.trees import Trees
 from housing.panel import Floats
 
 
@@ -28,6 +29,7 @@ class XGBoost(Attributed):
         super().__init__(seed=seed, **pooled)
         self.rounds, self.depth, self.learning_rate, self.threads = rounds, depth, learning_rate, threads
         self._booster: xgboost.Booster | None = None
+        self._small: Trees | None = None
 
     def _train(self, features: Features, target: Floats, weight: Floats) -> None:
         settings = {
@@ -49,7 +51,9 @@ class XGBoost(Attributed):
 
     def _quantiles(self, features: Features) -> npt.NDArray[Any]:
         assert self._booster is not None  # noqa: S101 (predict has checked that the member is fitted)
-        return np.asarray(self._booster.inplace_predict(features), dtype=np.float64)
+        few = self._small is not None and len(features) <= self._small.max_rows
+        values = self._small.predict(features) if self._small is not None and few else self._booster.inplace_predict(features)
+        return np.asarray(values, dtype=np.float64)
 
     def _median_parts(self, features: Features) -> Floats:
         assert self._booster is not None  # noqa: S101
@@ -68,3 +72,4 @@ class XGBoost(Attributed):
         except (OSError, xgboost.core.XGBoostError) as error:
             raise ArtifactError(f"model.ubj: {error}; train xgboost again") from error
         self._booster.set_param({"nthread": self.threads})
+        self._small = Trees.of(self._booster)
