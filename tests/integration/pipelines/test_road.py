@@ -112,7 +112,7 @@ def test_a_missed_bar_ends_the_run_with_its_words_and_registers_nothing(panel: P
 
 def test_a_killed_client_leaves_the_execution_running_and_attach_picks_it_up(panel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOUSING_SEED", "8")  # trains anew: time to be killed in
-    with subprocess.Popen([*HOUSING, "run", "--panel", str(panel)], stdout=subprocess.PIPE, text=True) as client:
+    with subprocess.Popen([*HOUSING, "run", "--panel", str(panel), "--yes"], stdout=subprocess.PIPE, text=True) as client:
         assert client.stdout is not None
         assert any("started" in line for line in client.stdout)
         client.send_signal(signal.SIGKILL)

@@ -1,0 +1,88 @@
+"""The instance count follows the load up and down, and the clock; and nothing of it is left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipelines import endpoint, registry, scaling
+from pipelines.settings import Settings
+
+Register = Callable[..., str]
+QUICK = {"scale_out_cooldown_seconds": 60, "scale_in_cooldown_seconds": 60}
+
+
+def serve(register: Register, settings: Settings) -> None:
+    registry.approve(register("a"), "", settings)
+    endpoint.deploy(registry.newest(settings, "Approved"), settings)
+
+
+def count(aws: Any, settings: Settings) -> int:
+    found = aws.client("sagemaker").describe_endpoint(EndpointName=settings.endpoint_name)
+    return int(found["ProductionVariants"][0]["CurrentInstanceCount"])
+
+
+def reached(aws: Any, settings: Settings, wanted: Callable[[int], bool], seconds: float = 40) -> int:
+    """The count once it is as wanted; the last one seen when time is up."""
+    until = time.monotonic() + seconds
+    while not wanted(seen := count(aws, settings)) and time.monotonic() < until:
+        time.sleep(0.25)
+    return seen
+
+
+def test_a_ramp_of_load_moves_the_count_up_to_what_the_measured_rate_calls_for_and_down_again(
+    aws: Any, settings: Settings, register: Register, stream: Callable[..., Any]
+) -> None:
+    measured = {"scaling_metric": "invocations", "measured_requests_per_second": 20.0, "scaling_headroom": 0.7, "max_instances": 6}
+    settings = settings.model_copy(update=measured | QUICK)
+    serve(register, settings)
+    assert count(aws, settings) == 1
+
+    with stream(settings.endpoint_name, 50.0) as load:
+        assert reached(aws, settings, lambda seen: seen >= 4) == 4, "50 / (20 * 0.7), rounded up"
+    assert load.failed == []
+    with stream(settings.endpoint_name, 5.0):
+        assert reached(aws, settings, lambda seen: seen == 1) == 1, "one instance carries 14 a second"
+
+
+def test_off_hours_bound_the_count_and_the_day_gives_it_back(aws: Any, settings: Settings, register: Register) -> None:
+    def at(seconds: float) -> str:
+        return f"at({datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S})"
+
+    schedule = {"off_hours_start": at(6), "off_hours_end": at(12), "off_hours_max_instances": 1}
+    settings = settings.model_copy(update={"min_instances": 3, "endpoint_instance_count": 3, **schedule})
+    serve(register, settings)
+    assert count(aws, settings) == 3
+    assert reached(aws, settings, lambda seen: seen == 1) == 1
+    assert reached(aws, settings, lambda seen: seen == 3) == 3
+
+
+def test_a_queue_goes_down_to_no_instance_and_wakes_for_work(aws: Any, settings: Settings, register: Register) -> None:
+    settings = settings.model_copy(update={"serving": "async", "max_instances": 2, **QUICK})
+    aws.client("s3").put_object(Bucket="toys", Key=f"{settings.endpoint_name}.json", Body=b"{}")
+    serve(register, settings)
+    assert reached(aws, settings, lambda seen: seen == 0) == 0
+    aws.client("sagemaker-runtime").invoke_endpoint_async(
+        EndpointName=settings.endpoint_name, InputLocation=f"s3://toys/{settings.endpoint_name}.json"
+    )
+    assert reached(aws, settings, lambda seen: seen >= 1) >= 1
+
+
+def test_deleting_an_endpoint_leaves_neither_target_nor_policy_nor_schedule_nor_alarm(
+    aws: Any, settings: Settings, register: Register
+) -> None:
+    night = {"off_hours_start": "cron(0 20 ? * * *)", "off_hours_end": "cron(0 6 ? * * *)"}
+    settings = settings.model_copy(update={"serving": "async", **night})
+    serve(register, settings)
+    scaler, only = aws.client("application-autoscaling"), {"ServiceNamespace": "sagemaker"}
+    resource = f"endpoint/{settings.endpoint_name}/variant/main"
+    assert len(scaler.describe_scaling_policies(**only, ResourceId=resource)["ScalingPolicies"]) == 2
+    assert len(scaler.describe_scheduled_actions(**only, ResourceId=resource)["ScheduledActions"]) == 2
+
+    assert endpoint.delete(settings) is True
+    assert scaling.registered(settings.endpoint_name, settings) is None
+    assert scaler.describe_scaling_policies(**only, ResourceId=resource)["ScalingPolicies"] == []
+    assert scaler.describe_scheduled_actions(**only, ResourceId=resource)["ScheduledActions"] == []
+    assert aws.client("cloudwatch").describe_alarms(AlarmNamePrefix=settings.endpoint_name)["MetricAlarms"] == []
