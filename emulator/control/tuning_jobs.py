@@ -8,6 +8,7 @@ from emulator.context import Context
 from emulator.control.tags import set_tags
 from emulator.errors import in_use, invalid, not_found
 from emulator.jobs.failure import RESTARTED
+from emulator.jobs.halving import ResourceError, verdict_of
 from emulator.jobs.manager import Jobs
 from emulator.jobs.tuning import KIND, TRIAL, run_tuning
 from emulator.listing import Listing
@@ -57,12 +58,14 @@ def _check(request: dict[str, Any]) -> None:
     config, definition = request["HyperParameterTuningJobConfig"], request.get("TrainingJobDefinition")
     if definition is None or "WarmStartConfig" in request or "Autotune" in request:
         raise invalid("TrainingJobDefinition is needed; several definitions, warm starts and Autotune are not run by this emulator")
-    if config["Strategy"] == "Hyperband":
-        raise invalid("Strategy Hyperband is not run by this emulator: use Bayesian, Random or Grid")
     if "HyperParameterTuningJobObjective" not in config and "TuningObjective" not in definition:
         raise invalid("HyperParameterTuningJobObjective is missing")
     if config["Strategy"] != "Grid" and "MaxNumberOfTrainingJobs" not in config["ResourceLimits"]:
         raise invalid("ResourceLimits.MaxNumberOfTrainingJobs is missing")
+    try:
+        verdict_of(config, definition.get("StaticHyperParameters", {}), maximize=True)
+    except ResourceError as error:
+        raise invalid(str(error)) from None
 
 
 def tuning_job(context: Context, name: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Metric definitions: the numbers that a training job prints, found by regular expressions."""
 
+import contextlib
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,17 @@ def final_metrics(definitions: Iterable[Mapping[str, str]], logs: Iterable[Path]
         value = _last(re.compile(definition["Regex"]), lines)
         if value is not None:
             found.append({"MetricName": definition["Name"], "Value": value, "Timestamp": time.time()})
+    return found
+
+
+def printed(pattern: str, log: Path) -> list[float]:
+    """Every value of a metric that a job has printed so far, in order."""
+    if not log.is_file():
+        return []
+    found = []
+    for match in re.finditer(pattern, log.read_text(errors="replace")):
+        with contextlib.suppress(ValueError, IndexError):
+            found.append(float(match.group(1)))
     return found
 
 

@@ -9,11 +9,16 @@ from typing import Any
 
 from emulator.errors import ApiError
 from emulator.jobs.failure import JobError, client_errors
+from emulator.jobs.halving import verdict_of
 from emulator.jobs.manager import Job, Jobs
+from emulator.jobs.metrics import printed
 from emulator.jobs.search import candidates
 from emulator.jobs.training import KIND as TRAINING
+from emulator.jobs.training import LOG_GROUP
+from emulator.logs import log_file
 from emulator.protocol import call
 
+_LOOK_SECONDS = 0.25
 KIND = "tuning-job"
 TRIAL = "tuning-trial"
 _COPIED = (
@@ -51,6 +56,8 @@ class _Tuning:
         self.config: dict[str, Any] = self.record["HyperParameterTuningJobConfig"]
         self.definition: dict[str, Any] = self.record["TrainingJobDefinition"]
         self.objective = self.config.get("HyperParameterTuningJobObjective") or self.definition["TuningObjective"]
+        maximize = self.objective["Type"] == "Maximize"
+        self.verdict = verdict_of(self.config, self.definition.get("StaticHyperParameters", {}), maximize)
         self.running: set[str] = set()
         self.lock = threading.Lock()
         job.interrupt = self._stop_trials
@@ -87,13 +94,26 @@ class _Tuning:
                 raise JobError(f"ClientError: {error.message}") from None
             self.running.add(name)
         self._note(name, chosen, {})
-        self.job.context.part(Jobs).wait(TRAINING, name)
+        self._watch(number, name)
         with self.lock:
             self.running.discard(name)
         described = call("sagemaker", "DescribeTrainingJob", {"TrainingJobName": name}, self.job.context)
         values = {item["MetricName"]: item["Value"] for item in described.get("FinalMetricDataList", [])}
         value = values.get(self.objective["MetricName"])
         return self._note(name, chosen, described | ({} if value is None else {"Value": value}))
+
+    def _watch(self, number: int, name: str) -> None:
+        """Wait for the end of a training job, and bring it about when the values that it prints promise nothing."""
+        definitions = self.definition["AlgorithmSpecification"].get("MetricDefinitions", [])
+        pattern = next((item["Regex"] for item in definitions if item["Name"] == self.objective["MetricName"]), None)
+        log = log_file(self.job.context, LOG_GROUP, name, "algo-1")
+        while not self.job.context.part(Jobs).wait(TRAINING, name, _LOOK_SECONDS):
+            values = printed(pattern, log) if pattern is not None else []
+            with self.lock:
+                if values and not self.verdict.goes_on(number, values):
+                    call("sagemaker", "StopTrainingJob", {"TrainingJobName": name}, self.job.context)
+                    break
+        self.job.context.part(Jobs).wait(TRAINING, name)
 
     def _note(self, name: str, chosen: dict[str, str], described: dict[str, Any]) -> dict[str, Any]:
         """Record what is known of a trial."""

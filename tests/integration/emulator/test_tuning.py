@@ -83,9 +83,29 @@ def test_a_stopped_tuning_job_stops_its_training_jobs(workshop):
     assert workshop.processes("TRAINING_JOB_NAME=halt-") == []
 
 
-def test_what_is_not_run_is_refused(workshop):
-    with pytest.raises(ClientError, match="Hyperband is not run"):
-        _tune(workshop, "band", _config("Hyperband", LINE), _definition(workshop))
+def test_hyperband_ends_what_promises_nothing_and_keeps_the_best(workshop):
+    ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["0.9", "0.1", "0.2"]}]}
+    config = _config("Hyperband", ranges, most=6) | {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 2, "MaxResource": 9}}}
+    described = _tune(workshop, "band", config, _definition(workshop, "epochs"))
+    counts = described["TrainingJobStatusCounters"]
+    assert described["HyperParameterTuningJobStatus"] == "Completed"
+    assert counts["Completed"] + counts["Stopped"] == 6
+    assert counts["Stopped"] >= 1
+    best = described["BestTrainingJob"]
+    trials = workshop.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName="band")[
+        "TrainingJobSummaries"
+    ]
+    highest = max(float(trial["TunedHyperParameters"]["x"]) for trial in trials)
+    assert (best["TrainingJobStatus"], float(best["TunedHyperParameters"]["x"])) == ("Completed", highest)
+    assert all(trial["ObjectiveStatus"] == "Succeeded" for trial in trials if "FinalHyperParameterTuningJobObjectiveMetric" in trial)
+
+
+def test_hyperband_wants_to_know_how_long_a_job_may_train(workshop):
+    with pytest.raises(ClientError, match="MaxResource"):
+        _tune(workshop, "endless", _config("Hyperband", LINE), _definition(workshop))
+    with pytest.raises(ClientError, match="must be Off"):
+        twice = _config("Hyperband", LINE) | {"TrainingJobEarlyStoppingType": "Auto"}
+        _tune(workshop, "twice", twice, _definition(workshop))
 
 
 def test_a_tuning_step_hands_on_its_best_model(workshop):
