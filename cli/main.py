@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import backtest, cost, doctor, local, model, pipeline, profiles, results, run, serve
+from cli import backtest, cost, doctor, endpoint, local, model, pipeline, profiles, results, run, serve
 from cli.faults import one_line
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 for commands in (run, model, results, backtest, serve, cost, doctor):
     commands.register(app)
 app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(endpoint.app, name="endpoint")
 app.add_typer(profiles.app, name="profile")
 app.add_typer(local.app, name="local")
 

@@ -63,10 +63,18 @@ def deploy_tier(package: ModelPackage, tier: Tier, settings: Settings, waiting: 
     return Deployment(tier.endpoint_name, config["EndpointConfigName"], action, package.version)
 
 
-def put(
-    tier: Tier, models: list[dict[str, Any]], config: dict[str, Any], settings: Settings, waiting: Waiting | None = None
+def put(  # noqa: PLR0917
+    tier: Tier,
+    models: list[dict[str, Any]],
+    config: dict[str, Any],
+    settings: Settings,
+    waiting: Waiting | None = None,
+    renewed: tuple[str, ...] = ("DataCaptureConfig",),
 ) -> Literal["created", "updated", "unchanged"]:
-    """Bring the endpoint of the tier to a configuration: make what is missing, switch, wait, scale, tidy up."""
+    """Bring the endpoint of the tier to a configuration: make what is missing, switch, wait, scale, tidy up.
+
+    Of what the running variants have come to (instance counts, weights), all is kept but the properties in `renewed`.
+    """
     sagemaker, name, config_name = client("sagemaker", settings), tier.endpoint_name, config["EndpointConfigName"]
     there = state.settled(sagemaker, name, waiting)
     if there and there["EndpointStatus"] == "InService" and there["EndpointConfigName"] == config_name:
@@ -77,7 +85,7 @@ def put(
         _create(sagemaker.describe_model, sagemaker.create_model, model, "ModelName")
     _create(sagemaker.describe_endpoint_config, sagemaker.create_endpoint_config, config, "EndpointConfigName")
     started = datetime.now(UTC) - CLOCK_SKEW
-    action = _point(sagemaker, there, config, tier, settings)
+    action = _point(sagemaker, there, config, tier, settings, renewed)
     found = state.settled(sagemaker, name, waiting)
     try:
         state.require_in_service(found, config_name, name, rollout.fired(name, started, settings))
@@ -120,8 +128,8 @@ def _require_same_kind(sagemaker: Any, there: dict[str, Any] | None, config: dic
         )
 
 
-def _point(
-    sagemaker: Any, there: dict[str, Any] | None, config: dict[str, Any], tier: Tier, settings: Settings
+def _point(  # noqa: PLR0917
+    sagemaker: Any, there: dict[str, Any] | None, config: dict[str, Any], tier: Tier, settings: Settings, renewed: tuple[str, ...]
 ) -> Literal["created", "updated"]:
     """Create the endpoint, or update it: with alarms that turn it back, and the capacity that autoscaling gave it."""
     name, config_name = tier.endpoint_name, config["EndpointConfigName"]
@@ -144,7 +152,7 @@ def _point(
         EndpointName=name,
         EndpointConfigName=config_name,
         RetainAllVariantProperties=True,
-        ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DataCaptureConfig"}],
+        ExcludeRetainedVariantProperties=[{"VariantPropertyType": name} for name in renewed],
         DeploymentConfig=rollout.deployment_config(name, settings),
     )
     return "updated"

@@ -58,7 +58,7 @@ def vpc(settings: Settings, allowed: bool = True) -> dict[str, Any]:
 
 def config_request(model_name: str, tier: Tier, settings: Settings) -> dict[str, Any]:
     """CreateEndpointConfig with one variant."""
-    request = {"ProductionVariants": [variant(VARIANT, model_name, tier, settings)], **_around(tier, settings)}
+    request = {"ProductionVariants": [variant(VARIANT, model_name, tier, settings)], **around(tier, settings)}
     return named(tier.endpoint_name, request, settings)
 
 
@@ -83,7 +83,7 @@ def variant(name: str, model_name: str, tier: Tier, settings: Settings, weight: 
     return on_instances | ({"InferenceAmiVersion": settings.inference_ami_version} if tier.hardware == "gpu" else {})
 
 
-def _around(tier: Tier, settings: Settings) -> dict[str, Any]:
+def around(tier: Tier, settings: Settings) -> dict[str, Any]:
     """What a configuration holds besides its variants."""
     around: dict[str, Any] = {}
     key = {"KmsKeyId": settings.kms_key_id} if settings.kms_key_id else {}

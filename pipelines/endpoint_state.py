@@ -75,6 +75,16 @@ def kind(config: Mapping[str, Any]) -> Serving:
     return "async" if config.get("AsyncInferenceConfig") else "realtime"
 
 
+def package_of(sagemaker: Any, model_name: str) -> str:
+    """The ARN of the model package behind a model; DeploymentError when the model was made without one."""
+    model = sagemaker.describe_model(ModelName=model_name)
+    containers = model.get("Containers") or [model["PrimaryContainer"]]
+    arn = containers[0].get("ModelPackageName")
+    if arn is None:
+        raise DeploymentError(f"model {model_name}: was not made from a model package; deploy one with `housing deploy`")
+    return str(arn)
+
+
 def instance_types(sagemaker: Any, config_name: str) -> set[str]:
     """The instance types of a configuration's variants."""
     variants = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)["ProductionVariants"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator.asgi import Headers
 from emulator.context import Context
-from emulator.endpoints.capture import Capture, Exchange
+from emulator.endpoints.capture import Capture, CaptureSettings, Exchange
 from emulator.endpoints.connection import ConnectionLostError, RefusedError, Reply
 from emulator.endpoints.fleet import Fleet
 from emulator.endpoints.metrics import Metrics
@@ -101,18 +101,21 @@ class Dispatcher:
     def _mirror(self, routes: Routes, call: Call) -> None:
         shadow = routes.mirror()
         if shadow is not None:
-            task = asyncio.get_running_loop().create_task(self._copy(shadow, call))
+            task = asyncio.get_running_loop().create_task(self._copy(shadow, call, routes.capture))
             self._mirrors.add(task)
             task.add_done_callback(self._mirrors.discard)
 
-    async def _copy(self, shadow: LiveVariant, call: Call) -> None:
-        """Send the shadow its copy; its answer is counted and thrown away."""
+    async def _copy(self, shadow: LiveVariant, call: Call, capture: CaptureSettings | None) -> None:
+        """Send the shadow its copy; its answer is counted, captured where the endpoint captures, and thrown away."""
         sent = time.perf_counter()
         try:
-            status = (await _ask(shadow, call)).status
+            reply = await _ask(shadow, call)
         except (ConnectionLostError, ReplacedError, TimeoutError, ApiError):
-            status = 0
-        self._count(call, shadow, status, sent, sent)
+            self._count(call, shadow, 0, sent, sent)
+            return
+        self._count(call, shadow, reply.status, sent, sent)
+        if capture is not None and 200 <= reply.status < 300:
+            self._capture.add(capture, _exchange(call, shadow, reply))
 
     def _model_error(self, endpoint: str, status: int, original: str) -> ApiError:
         group = f"/aws/sagemaker/Endpoints/{endpoint}"
