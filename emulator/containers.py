@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from emulator.archives import unpack
 from emulator.processes import Processes, RunningProcess
 from emulator.s3 import Objects, parse
-from emulator.sandbox import Container, command_of
+from emulator.sandbox import Container, command_of, require_image
 
 if TYPE_CHECKING:
     from emulator.context import Context
@@ -99,7 +99,7 @@ def start_model_server(  # noqa: PLR0917
     """
     root = home / "opt/ml"
     (root / "model").mkdir(parents=True, exist_ok=True)
-    context.images.resolve(image)  # before the model is fetched, which may take long
+    require_image(context, image)  # before the model is fetched, which may take long
     if model_data_url:
         fetch_model(context, model_data_url, root / "model")
     port, log = free_port(), log or home / "container.log"

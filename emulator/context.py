@@ -39,7 +39,7 @@ class Context:
     stop_grace_seconds
         How long a job that is told to stop may take between SIGTERM and SIGKILL: EMULATOR_STOP_GRACE_SECONDS, else 120.
     sandbox
-        How jobs are kept to files of their own, `process` or `mount`: EMULATOR_SANDBOX, else `process`.
+        How jobs are kept to files of their own, `process`, `mount` or `docker`: EMULATOR_SANDBOX, else `process`.
     closing
         Set when the emulator ends: what runs now leaves its record as it is, and is marked as failed at the next start.
     """

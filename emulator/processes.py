@@ -24,19 +24,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """What to run: program and arguments, its whole environment, working directory, and the file that its output is appended to."""
+    """What to run: program and arguments, its whole environment, working directory, and the file that its output is appended to.
+
+    `removal` is a command that takes away what the process itself does not end with: a container that it only talks to.
+    """
 
     words: Sequence[str]
     env: Mapping[str, str]
     folder: Path
     log: Path
+    removal: Sequence[str] = ()
 
 
 class RunningProcess:
     """One started command with its descendants."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], mark: str) -> None:
-        self._popen, self._mark = popen, mark
+    def __init__(self, popen: subprocess.Popen[bytes], mark: str, removal: Sequence[str] = ()) -> None:
+        self._popen, self._mark, self._removal = popen, mark, list(removal)
 
     @property
     def pid(self) -> int:
@@ -67,6 +71,8 @@ class RunningProcess:
                 os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
         reaper.kill_marked(self._mark)
+        if self._removal:  # it fails for a container that is gone already
+            subprocess.run(self._removal, check=False, capture_output=True)
 
     def stop(self, grace_seconds: float) -> int:
         """SIGTERM, up to `grace_seconds` to leave, then SIGKILL; returns the exit status. No descendant is left."""
@@ -81,14 +87,20 @@ class Processes:
 
     def __init__(self, context: "Context") -> None:
         self._mark = f"{reaper.MARK}={secrets.token_hex(8)}"
+        self._docker = context.sandbox == "docker"
         # a session of its own: a Ctrl-C at the terminal must not end the reaper before its work
         self._reaper = subprocess.Popen(
-            [sys.executable, "-I", "-S", reaper.__file__, self._mark],
+            [sys.executable, "-I", "-S", reaper.__file__, self._mark, *(["docker"] if context.sandbox == "docker" else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
             cwd=context.home,
         )
+
+    @property
+    def mark(self) -> str:
+        """`NAME=VALUE` of this run: the beginning of a variable of its processes, and a label of its containers."""
+        return self._mark
 
     def start(self, command: Command) -> RunningProcess:
         """Start a command, detached from the terminal, with the run's mark added to its environment.
@@ -111,11 +123,13 @@ class Processes:
                 env={**command.env, name: value},
                 start_new_session=True,
             )
-        return RunningProcess(popen, mark)
+        return RunningProcess(popen, mark, command.removal)
 
     def close(self) -> None:
         """Kill everything that was started here and let the reaper end."""
         reaper.kill_marked(self._mark)
+        if self._docker:
+            reaper.remove_labelled(self._mark)
         if self._reaper.stdin:
             self._reaper.stdin.close()
         self._reaper.wait()

@@ -5,6 +5,7 @@ It waits for the end of its standard input, whose other end the emulator holds: 
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,19 @@ def _environment(folder: Path) -> bytes:
         return b""
 
 
+def remove_labelled(label: str) -> None:
+    """Remove every container with the label `NAME=value`, until none is left; one may just be coming up."""
+    for _ in range(_ROUNDS):
+        time.sleep(_PAUSE_SECONDS)
+        words = ["docker", "ps", "--all", "--quiet", "--filter", f"label={label}"]
+        names = subprocess.run(words, capture_output=True, text=True, check=False).stdout.split()
+        if not names:
+            return
+        subprocess.run(["docker", "rm", "--force", "--volumes", *names], capture_output=True, check=False)
+
+
 if __name__ == "__main__":
     sys.stdin.read()
     kill_marked(sys.argv[1])
+    if "docker" in sys.argv[2:]:
+        remove_labelled(sys.argv[1])

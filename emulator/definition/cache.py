@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import ApiError, ImageError, invalid
+from emulator.sandbox import image_digest
 
 if TYPE_CHECKING:
     from emulator.context import Context
@@ -59,7 +60,7 @@ def _digests(subset: Any, context: "Context") -> list[str]:
     found = [digest for item in subset.values() for digest in _digests(item, context)]
     for image in (subset[name] for name in _IMAGES if isinstance(subset.get(name), str)):
         with suppress(ImageError):
-            found.append(context.images.resolve(image).digest())
+            found.append(image_digest(context, image))
     return found
 
 

@@ -15,7 +15,7 @@ from emulator.jobs.sync import FolderSync
 from emulator.logs import SHIP_SECONDS, LogStream, log_file
 from emulator.processes import Command
 from emulator.s3 import Objects
-from emulator.sandbox import Container, command_of, host_names
+from emulator.sandbox import Container, command_of, host_names, needs_entrypoint
 
 KIND = "processing-job"
 LOG_GROUP = "ProcessingJobs"
@@ -90,12 +90,14 @@ class _Processing:
 
     def _command(self, host: str) -> Command:
         application = self.record["AppSpecification"]
-        if not application.get("ContainerEntrypoint"):
+        entrypoint = application.get("ContainerEntrypoint", [])
+        if not entrypoint and needs_entrypoint(self.job.context):
             raise JobError("ClientError: AppSpecification.ContainerEntrypoint is missing: an image without a container has no entrypoint")
-        words = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])]
+        words = [*entrypoint, *application.get("ContainerArguments", [])]
         names = {"PROCESSING_JOB_NAME": self.record["ProcessingJobName"], "PROCESSING_JOB_ARN": self.record["ProcessingJobArn"]}
         env = self.record.get("Environment", {}) | names
-        container = Container(application["ImageUri"], words, env, self.layouts[host].root, self._log(host), self.cluster.hosts)
+        root, isolated = self.layouts[host].root, self.record.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
+        container = Container(application["ImageUri"], words, env, root, self._log(host), self.cluster.hosts, bool(entrypoint), isolated)
         return command_of(self.job.context, container)
 
     def _log(self, host: str) -> Path:

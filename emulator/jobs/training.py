@@ -109,11 +109,14 @@ class _Training:
 
     def _command(self, host: str) -> Command:
         algorithm = self.record["AlgorithmSpecification"]
-        words = [*algorithm.get("ContainerEntrypoint", ["train"]), *algorithm.get("ContainerArguments", [])]
+        entrypoint = algorithm.get("ContainerEntrypoint", [])
+        words = [*(entrypoint or ["train"]), *algorithm.get("ContainerArguments", [])]
         names = {"TRAINING_JOB_NAME": self.record["TrainingJobName"], "TRAINING_JOB_ARN": self.record["TrainingJobArn"]}
         env = self.record.get("Environment", {}) | names
         image, root = algorithm.get("TrainingImage", ""), self.layouts[host].root
-        return command_of(self.job.context, Container(image, words, env, root, self._log(host), self.cluster.hosts))
+        isolated = self.record.get("EnableNetworkIsolation", False)
+        container = Container(image, words, env, root, self._log(host), self.cluster.hosts, bool(entrypoint), isolated)
+        return command_of(self.job.context, container)
 
     def _log(self, host: str) -> Path:
         return log_file(self.job.context, LOG_GROUP, self.job.name, host)

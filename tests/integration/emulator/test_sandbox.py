@@ -60,7 +60,7 @@ def test_a_job_in_the_mount_sandbox_can_be_stopped(mounted):
 
 def test_an_unknown_sandbox_is_refused_at_the_start(tmp_path):
     context = Context(Store(tmp_path / "r"), tmp_path, "eu-west-1", "1" * 12, "http://127.0.0.1:1", Images([]), sandbox="jail")
-    with pytest.raises(SandboxError, match="must be process or mount, not 'jail'"):
+    with pytest.raises(SandboxError, match="must be process, mount, docker, not 'jail'"):
         check_sandbox(context)
 
 
