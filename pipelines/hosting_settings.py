@@ -57,6 +57,11 @@ class HostingSettings(BaseSettings):
     vpc_subnets: tuple[str, ...] = ()
     vpc_security_groups: tuple[str, ...] = ()
 
+    # How all is forecast at once
+    batch_payload_mb: Annotated[int, Field(ge=1, le=100)] = 6
+    batch_concurrency: PositiveInt = 2
+    batch_retries: Annotated[int, Field(ge=0, le=3)] = 3
+
     # How it is replaced
     rollout: Rollout = "canary"
     canary_percent: Annotated[int, Field(ge=1, le=50)] = 10

@@ -50,6 +50,12 @@ def fetch(folder: Path, settings: Settings, execution_arn: str | None = None) ->
     return Results(folder, rows, json.loads(evaluation))
 
 
+def requests_uri(settings: Settings) -> str:
+    """The prefix of the requests for all known regions, of the newest execution that succeeded: the default input of `housing batch`."""
+    taken = snapshot.take(execution.newest(settings), settings)
+    return _processing_output(_step(taken, "Prepare", settings), "requests", settings) + "/"
+
+
 def _step(taken: Snapshot, name: str, settings: Settings) -> StepState:
     """The step as it ran, in this execution or the one whose result was reused."""
     found = taken.step(name)

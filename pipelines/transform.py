@@ -68,7 +68,7 @@ def _rows(prediction: dict[str, object], months_per_period: int, labelled: bool)
     for step, values in enumerate(zip(*paths, strict=True)):
         yield Row(
             region=str(prediction["item_id"]),
-            month=_shift(first, step * months_per_period),
+            month=shifted(first, step * months_per_period),
             horizon=step + 1,
             quantiles=tuple(float(value) for value in values),
             drawdown_probability=None if probability is None else float(str(probability)),
@@ -76,6 +76,7 @@ def _rows(prediction: dict[str, object], months_per_period: int, labelled: bool)
         )
 
 
-def _shift(first: date, months: int) -> str:
+def shifted(first: date, months: int) -> str:
+    """The first day of the month that is so many months later, YYYY-MM-01."""
     count = first.year * 12 + first.month - 1 + months
     return f"{count // 12:04d}-{count % 12 + 1:02d}-01"

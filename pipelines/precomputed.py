@@ -1,0 +1,126 @@
+"""The forecast of every known region as a small object of its own, so that a query for one is a single read.
+
+`s3://BUCKET/housing/precomputed/current.json` names the table in force: `{"prefix", "regions", "model_version", "published"}`. The
+prediction of a region lies at `PREFIX` and its name, percent-encoded, with `.json`. The pointer is written last: readers see the old
+table or the new one, never a mixture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from botocore.exceptions import ClientError
+
+from pipelines.aws import client, is_absent, split_uri
+from pipelines.errors import ResultsError
+from pipelines.settings import Settings
+
+FOLDER = "precomputed"
+POINTER = "current.json"
+WRITERS = 16
+DELETED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in force: its prefix, how many regions, and the model that forecast them."""
+
+    prefix: str
+    regions: int
+    model_version: str
+    published: str
+
+
+def publish(predictions: Iterable[dict[str, Any]], settings: Settings) -> Table:
+    """Write one object per prediction, point to them, and remove older tables but the last one, from which calls may still be reading.
+
+    Errors: ResultsError when there are no predictions, or a region occurs twice.
+    """
+    objects: dict[str, bytes] = {}
+    for prediction in predictions:
+        if prediction["item_id"] in objects:
+            raise ResultsError(f"region {prediction['item_id']}: occurs twice in the forecasts; a table holds each region once")
+        objects[prediction["item_id"]] = json.dumps(prediction).encode()
+        version = str(prediction.get("model_version", ""))
+    if not objects:
+        raise ResultsError("precomputed: there are no forecasts to publish; run `housing batch` on requests that the model answers")
+    before = current(settings)
+    content = hashlib.sha256(b"\n".join(objects.values())).hexdigest()[:16]
+    table = Table(f"{settings.prefix}/{FOLDER}/{content}/", len(objects), version, datetime.now(UTC).isoformat(timespec="seconds"))
+    s3 = client("s3", settings)
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(lambda item: _put(s3, address(table.prefix, item[0]), item[1], settings), objects.items()))
+    _put(s3, _pointer(settings), json.dumps(vars(table)).encode(), settings)
+    _remove_others(s3, {table.prefix, before.prefix if before else table.prefix}, settings)
+    return table
+
+
+def current(settings: Settings) -> Table | None:
+    """The table in force, None when none was published."""
+    text = _get(client("s3", settings), _pointer(settings))
+    return Table(**json.loads(text)) if text else None
+
+
+def read(region: str, settings: Settings) -> dict[str, Any] | None:
+    """The prediction of a region from the table in force, None when it holds none."""
+    table = current(settings)
+    text = _get(client("s3", settings), address(table.prefix, region)) if table else None
+    return json.loads(text) if text else None
+
+
+def address(prefix: str, region: str) -> str:
+    """Where the prediction of a region lies."""
+    return f"{prefix}{quote(region, safe='')}.json"
+
+
+def delete(settings: Settings) -> bool:
+    """Remove every table and the pointer. False when there was none."""
+    s3 = client("s3", settings)
+    return _remove_others(s3, set(), settings, pointer=True) > 0
+
+
+def _pointer(settings: Settings) -> str:
+    return f"{settings.prefix}/{FOLDER}/{POINTER}"
+
+
+def _put(s3: Any, uri: str, body: bytes, settings: Settings) -> None:
+    bucket, key = split_uri(uri)
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key_id} if settings.kms_key_id else {}
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **encryption)
+
+
+def _get(s3: Any, uri: str) -> bytes | None:
+    bucket, key = split_uri(uri)
+    try:
+        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if is_absent(error):
+            return None
+        raise
+    return body
+
+
+def _remove_others(s3: Any, kept: set[str], settings: Settings, pointer: bool = False) -> int:
+    """Delete what lies outside the tables `kept`; returns how many objects. The pointer goes only with `pointer`."""
+    bucket, folder = split_uri(f"{settings.prefix}/{FOLDER}/")
+    prefixes = tuple(split_uri(prefix)[1] for prefix in kept)
+    removed = 0
+    try:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder):
+            keys = [item["Key"] for item in page.get("Contents", [])]
+            old = [key for key in keys if not key.startswith(prefixes or ("\0",)) and (pointer or key != f"{folder}{POINTER}")]
+            for first in range(0, len(old), DELETED_AT_ONCE):
+                chosen = old[first : first + DELETED_AT_ONCE]
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in chosen], "Quiet": True})
+                removed += len(chosen)
+    except ClientError as error:
+        if not is_absent(error):
+            raise
+    return removed
