@@ -52,21 +52,27 @@ class FeatureBlock:
 
 
 class Collector:
-    """Gathers features one at a time, so that a name and its values stand on one line; keeps the wanted columns only."""
+    """Gathers features of some regions one at a time, so that a name and its values stand on one line; keeps the wanted columns only."""
 
-    def __init__(self, regions: int, columns: Columns) -> None:
-        self._columns = columns
+    def __init__(self, regions: int, columns: Columns, periods: int) -> None:
+        self._columns = slice(None) if np.array_equal(columns, np.arange(periods)) else columns
         self._shape = (regions, len(columns))
-        self._values: list[Features] = []
-        self._names: list[str] = []
-        self._groups: list[str] = []
+        self.values: list[Features] = []
+        self.names: list[str] = []
+        self.groups: list[str] = []
 
     def add(self, group: str, name: str, values: Floats) -> None:
-        """One feature over all columns of the panel; `values` broadcasts to (N, T)."""
-        self._values.append(np.broadcast_to(values[:, self._columns], self._shape).astype(np.float32))
-        self._names.append(name)
-        self._groups.append(group)
+        """One feature over all columns of the panel; `values` is (N, T)."""
+        self.append(group, name, values[:, self._columns])
 
-    def block(self) -> FeatureBlock:
-        values = np.stack(self._values, axis=-1) if self._values else np.empty((*self._shape, 0), np.float32)
-        return FeatureBlock(values, tuple(self._names), tuple(self._groups))
+    def append(self, group: str, name: str, values: Floats | Features) -> None:
+        """One feature at the wanted columns; `values` broadcasts to (N, T')."""
+        kept = np.empty(self._shape, dtype=np.float32)
+        kept[...] = values
+        self.values.append(kept)
+        self.names.append(name)
+        self.groups.append(group)
+
+    def stacked(self) -> Features:
+        """All features, (N, T', F): a view, features first in memory."""
+        return np.moveaxis(np.stack(self.values), 0, -1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from housing.features.block import Columns, FeatureBlock
+from housing.features.block import Collector, Columns, FeatureBlock, Features
 from housing.features.market import Market
 from housing.features.own import own_features
+from housing.features.regions import blocks
 from housing.features.trend import Trend
 from housing.panel import Panel
 
@@ -20,21 +23,25 @@ def build_features(panel: Panel, origins: Columns | slice | None = None, market:
     """
     columns = np.arange(len(panel.dates))[slice(None) if origins is None else origins]
     trend = Trend.of(panel)
-    return assemble(panel, trend, columns, market or Market.of(panel))
+    return assemble(panel, trend, columns, market or Market.of(panel, trend))
 
 
 def assemble(panel: Panel, trend: Trend, columns: Columns, market: Market) -> FeatureBlock:
     """`build_features` from parts that the caller already has."""
-    own = own_features(panel, trend, columns)
-    dates = panel.dates[columns]
-    extra = []
-    names: list[str] = []
-    for i, name in enumerate(own.names):
-        if name in market.means:
-            mean = market.mean(name, dates)
-            extra += [np.broadcast_to(mean, own.values.shape[:2]), own.values[:, :, i] - mean]
-            names += [f"market_{name}", f"{name}_over_market"]
-    if not names:
-        return own
-    values = np.concatenate([own.values, np.stack(extra, axis=-1)], axis=-1)
-    return FeatureBlock(values, own.names + tuple(names), own.groups + ("market",) * len(names))
+    means = market.means_at(panel.dates[columns])
+    whole = np.empty((0, 0, 0), dtype=np.float32)
+    for rows in blocks(len(panel.regions)):
+        features = own_features(panel, trend, columns, rows)
+        _add_market(features, means)
+        if not rows.start:
+            whole = np.empty((len(panel.regions), len(columns), len(features.names)), dtype=np.float32)
+        whole[rows] = features.stacked()
+    return FeatureBlock(whole, tuple(features.names), tuple(features.groups))
+
+
+def _add_market(features: Collector, means: Mapping[str, Features]) -> None:
+    """The mean of all regions, and how far each region is from it."""
+    for name, values in list(zip(features.names, features.values, strict=True)):
+        if name in means:
+            features.append("market", f"market_{name}", means[name])
+            features.append("market", f"{name}_over_market", values - means[name])

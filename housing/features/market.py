@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
+from housing.errors import DataError
 from housing.features.block import FROM_PRICE, Columns, Features
 from housing.features.own import own_features
+from housing.features.regions import blocks
 from housing.features.trend import Trend
 from housing.panel import Floats, Months, Panel
 
@@ -33,25 +36,28 @@ class Market:
     seasonal: Floats
 
     @classmethod
-    def of(cls, panel: Panel) -> Self:
-        """The market that the regions of `panel` form."""
-        trend = Trend.of(panel)
+    def of(cls, panel: Panel, trend: Trend | None = None) -> Self:
+        """The market that the regions of `panel` form; `trend` is that of the panel, where the caller has it."""
+        trend = trend or Trend.of(panel)
         columns = np.arange(len(panel.dates))
-        block = own_features(panel, trend, columns)
-        chosen = [i for i, name in enumerate(block.names) if _is_shared(name, block.groups[i])]
-        means = {block.names[i]: _mean(block.values[:, :, i]) for i in chosen}
-        return cls(panel.dates, means, trend.seasonal(columns, panel.season).mean(axis=0))
+        means: dict[str, _Mean] = {}
+        seasonal = _Mean()
+        for rows in blocks(len(panel.regions)):
+            own = own_features(panel, trend, columns, rows)
+            for name, group, values in zip(own.names, own.groups, own.values, strict=True):
+                if _is_shared(name, group):
+                    means.setdefault(name, _Mean()).add(values)
+            seasonal.add(trend.part(rows).seasonal(columns, panel.season))
+        return cls(panel.dates, {name: mean.value().astype(np.float32) for name, mean in means.items()}, seasonal.value())
 
     def columns(self, dates: Months) -> Columns:
         """Column of the market at each date: the newest not after it, -1 before the market began."""
         return np.searchsorted(self.dates, dates, side="right").astype(np.int64) - 1
 
-    def mean(self, name: str, dates: Months) -> Features:
-        """Cross-section mean of a feature at each date, NaN before the market began or where it has no such feature."""
+    def means_at(self, dates: Months) -> dict[str, Features]:
+        """Cross-section mean of each shared feature at each date, NaN before the market began."""
         columns = self.columns(dates)
-        if name not in self.means:
-            return np.full(len(dates), np.nan, dtype=np.float32)
-        return np.where(columns >= 0, self.means[name][columns], np.float32(np.nan))
+        return {name: np.where(columns >= 0, mean[columns], np.float32(np.nan)) for name, mean in self.means.items()}
 
     def season(self, dates: Months, horizon: int) -> Floats:
         """Mean seasonal factor of each of the `horizon` periods after each date, (len(dates), horizon)."""
@@ -64,8 +70,25 @@ def _is_shared(name: str, group: str) -> bool:
     return name in SHARED or (group not in FROM_PRICE and name.endswith(_SHARED_ENDINGS))
 
 
-def _mean(values: Features) -> Features:
-    seen = ~np.isnan(values)
-    count = seen.sum(axis=0)
-    total = np.where(seen, values, np.float32(0)).sum(axis=0, dtype=np.float64)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+class _Mean:
+    """Mean over the regions where a value was known, region after region: however many lie in a block, the bits are the same."""
+
+    def __init__(self) -> None:
+        self._total: Floats | None = None
+        self._count: npt.NDArray[np.int64] | int = 0
+
+    def add(self, values: Floats | Features) -> None:
+        """The next regions: values (N, ...)."""
+        seen = ~np.isnan(values)
+        known = np.zeros((len(values) + 1, *values.shape[1:]))
+        np.copyto(known[1:], values, where=seen)
+        if self._total is not None:
+            known[0] = self._total
+        self._total = known.sum(axis=0)
+        self._count = self._count + seen.sum(axis=0)
+
+    def value(self) -> Floats:
+        """The mean so far, NaN where nothing was known."""
+        if self._total is None:
+            raise DataError("market: no region")
+        return np.where(self._count > 0, self._total / np.maximum(self._count, 1), np.nan)

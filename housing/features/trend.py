@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from housing.features.windows import forward_fill, lag, trailing_mean, trailing_std
+from housing.features.regions import blocks, by_column, part
+from housing.features.windows import change, forward_fill, trailing_mean, trailing_std
 from housing.panel import Floats, Panel
 
 SEASON_YEARS = 5
@@ -23,14 +24,14 @@ class Trend:
 
     Attributes
     ----------
-    log_price : (N, T), forward-filled.
+    observed : (N, T), log price, NaN where not observed.
     level : (N, T), mean of the last year.
     deviation : (N, T), log price less level, NaN where not observed.
     noise : (N, T), standard deviation of what a year-old deviation does not explain, floored; the panel's unit of surprise.
     season : periods per year.
     """
 
-    log_price: Floats
+    observed: Floats
     level: Floats
     deviation: Floats
     noise: Floats
@@ -38,31 +39,56 @@ class Trend:
 
     @classmethod
     def of(cls, panel: Panel) -> Self:
-        observed = panel.log_price
-        season = panel.season
-        level = forward_fill(trailing_mean(observed, season))
-        deviation = observed - level
-        noise = trailing_std(deviation - lag(deviation, season), _NOISE_YEARS * season, minimum=season // 2)
-        early = trailing_std(np.diff(observed, axis=1, prepend=np.nan), _NOISE_YEARS * season, minimum=2)
-        noise = forward_fill(np.where(np.isnan(noise), early, noise))
-        noise = np.maximum(np.where(np.isnan(noise), _NOISE_FLOOR, noise), _NOISE_FLOOR)
-        return cls(forward_fill(observed), level, deviation, noise, season)
+        observed, level, deviation, noise = (np.empty(panel.price.shape) for _ in range(4))
+        for rows in blocks(len(panel.regions)):
+            observed[rows], level[rows], deviation[rows], noise[rows] = _estimates(part(panel, rows))
+        return cls(observed, level, deviation, noise, panel.season)
+
+    def part(self, rows: slice) -> Trend:
+        """The trend of some regions, its arrays in Fortran order."""
+        observed, level, deviation, noise = (by_column(a, rows) for a in (self.observed, self.level, self.deviation, self.noise))
+        return Trend(observed, level, deviation, noise, self.season)
 
     def seasonal(self, columns: npt.NDArray[np.int64], horizon: int) -> Floats:
         """Own seasonal factor of each target period, (N, len(columns), horizon): mean deviation of that period of the year
         over the last years, less the mean deviation of all periods; 0 where it was never seen."""
-        span = SEASON_YEARS * self.season
-        overall = trailing_mean(self.deviation, span)
-        factor = np.zeros((len(self.level), len(columns), horizon))
-        for step in range(1, horizon + 1):
-            back = -(-step // self.season)
-            same = np.stack([self._at(columns + step - (back + year) * self.season) for year in range(SEASON_YEARS)])
-            count = (~np.isnan(same)).sum(axis=0)
-            total = np.where(np.isnan(same), 0.0, same).sum(axis=0)
-            # One year's deviation is mostly noise: shrink as if one more year had shown none.
-            factor[:, :, step - 1] = np.where(count > 0, total - count * overall[:, columns], 0.0) / (count + 1.0)
-        return np.nan_to_num(factor)
+        overall = trailing_mean(self.deviation, SEASON_YEARS * self.season)[:, columns, None]
+        total, count = self._of_same_period()
+        ahead = np.arange(1, horizon + 1)
+        newest = columns[:, None] + ahead - -(-ahead // self.season) * self.season
+        # Column 0 stands for every period before the panel.
+        index = np.maximum(newest, -1) + 1
+        seen = count[:, index]
+        # One year's deviation is mostly noise: shrink as if one more year had shown none.
+        factor = np.where(seen > 0, total[:, index] - seen * overall, 0.0) / (seen + 1.0)
+        return np.nan_to_num(factor, copy=False)
 
-    def _at(self, columns: npt.NDArray[np.int64]) -> Floats:
-        taken = self.deviation[:, np.clip(columns, 0, None)]
-        return np.where(columns >= 0, taken, np.nan)
+    def _of_same_period(self) -> tuple[Floats, Floats]:
+        """Sum and number of the deviations of each column's period of the year over the last years, (N, 1 + T); 0 in column 0."""
+        seen = ~np.isnan(self.deviation)
+        shape = (len(self.level), 1 + self.level.shape[1])
+        total, count = np.zeros(shape), np.zeros(shape)
+        total[:, 1:], count[:, 1:] = np.where(seen, self.deviation, 0.0), seen
+        once, single = total.copy(), count.copy()
+        for back in range(self.season, min(SEASON_YEARS * self.season, shape[1]), self.season):
+            total[:, back:] += once[:, :-back]
+            count[:, back:] += single[:, :-back]
+        return total, count
+
+
+def _estimates(panel: Panel) -> tuple[Floats, Floats, Floats, Floats]:
+    """Log price, level, deviation and noise of some regions, each (N, T)."""
+    season, observed = panel.season, panel.log_price
+    level = forward_fill(trailing_mean(observed, season))
+    deviation = observed - level
+    span = _NOISE_YEARS * season
+    noise = trailing_std(change(deviation, season), span, minimum=season // 2)
+    unknown = np.isnan(noise)
+    columns = np.flatnonzero(unknown.any(axis=0))
+    if len(columns):
+        end = columns[-1] + 1
+        early = trailing_std(change(observed[:, :end], 1), span, minimum=2)
+        np.copyto(noise[:, :end], early, where=unknown[:, :end])
+    noise = forward_fill(noise)
+    noise = np.maximum(np.where(np.isnan(noise), _NOISE_FLOOR, noise), _NOISE_FLOOR)
+    return observed, level, deviation, noise

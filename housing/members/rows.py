@@ -57,7 +57,7 @@ class RowSource:
     @classmethod
     def _of(cls, panel: Panel, columns: Columns, horizon: int, market: Market | None) -> RowSource:
         trend = Trend.of(panel)
-        market = market or Market.of(panel)
+        market = market or Market.of(panel, trend)
         own = trend.seasonal(columns, horizon)
         shared = np.broadcast_to(market.season(panel.dates[columns], horizon), own.shape)
         noise = trend.noise[:, columns]
