@@ -50,8 +50,12 @@ def create_training_job(request: dict[str, Any], context: Context) -> dict[str, 
 def _check(request: dict[str, Any]) -> None:
     """Refuse what the service refuses beyond its model."""
     stopping, resources = request.get("StoppingCondition", {}), request.get("ResourceConfig", {})
-    if "InstanceType" not in resources or "InstanceCount" not in resources:
-        raise invalid("ResourceConfig needs InstanceType and InstanceCount: instance groups and preferences are not run by this emulator")
+    single = "InstanceType" in resources and resources.get("InstanceCount", 0) > 0
+    if single == bool(resources.get("InstanceGroups")):
+        raise invalid(
+            "ResourceConfig needs either InstanceType and InstanceCount, or InstanceGroups; preferences are not run by this emulator"
+        )
+    _check_groups(resources.get("InstanceGroups", []), request.get("InputDataConfig", []))
     wait = stopping.get("MaxWaitTimeInSeconds")
     if request.get("EnableManagedSpotTraining"):
         if wait is None:
@@ -66,6 +70,16 @@ def _check(request: dict[str, Any]) -> None:
     ]
     if "Pipe" in modes:
         raise invalid("TrainingInputMode Pipe is not run by this emulator: use File or FastFile")
+
+
+def _check_groups(groups: list[dict[str, Any]], channels: list[dict[str, Any]]) -> None:
+    if any(not group.keys() >= {"InstanceType", "InstanceCount", "InstanceGroupName"} for group in groups):
+        raise invalid("Each of ResourceConfig.InstanceGroups needs InstanceType, InstanceCount and InstanceGroupName")
+    known = {group["InstanceGroupName"] for group in groups}
+    for channel in channels:
+        unknown = set(channel["DataSource"].get("S3DataSource", {}).get("InstanceGroupNames", [])) - known
+        if unknown:
+            raise invalid(f"Channel {channel['ChannelName']!r} names instance groups that there are not: {', '.join(sorted(unknown))}")
 
 
 def training_job(context: Context, name: str) -> dict[str, Any]:

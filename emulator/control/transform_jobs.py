@@ -22,7 +22,7 @@ _LISTING = Listing(
 )
 
 
-@operation("sagemaker", "CreateTransformJob", simulated="one container, whatever the number of instances")
+@operation("sagemaker", "CreateTransformJob", simulated="of the instances the first EMULATOR_VARIANT_PROCESSES are processes")
 def create_transform_job(request: dict[str, Any], context: Context) -> dict[str, Any]:
     """Record a transform job and start it."""
     name, now = request["TransformJobName"], time.time()

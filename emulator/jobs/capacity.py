@@ -23,7 +23,8 @@ class Capacity:
     def __init__(self, job: Job, record: dict[str, Any]) -> None:
         self._job = job
         self._spot = bool(record.get("EnableManagedSpotTraining"))
-        self._type: str = record["ResourceConfig"]["InstanceType"]
+        resources = record["ResourceConfig"]
+        self._types = [group["InstanceType"] for group in resources.get("InstanceGroups") or [resources]]
         self._max_wait: float = record.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds", float("inf"))
         self._faults = job.context.part(Faults)
         self._waited, self._started = 0.0, time.monotonic()
@@ -36,7 +37,7 @@ class Capacity:
         JobError
             When an on-demand job finds none.
         """
-        while self._faults.lacks_capacity(self._type):
+        while any(self._faults.lacks_capacity(instance_type) for instance_type in self._types):
             if not self._spot:
                 raise JobError(_NO_CAPACITY)
             if not self.wait():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from emulator.jobs.channels import Source, copy_in
-from emulator.jobs.cluster import Cluster
+from emulator.jobs.cluster import alone
 from emulator.jobs.layout import Layout
 from emulator.jobs.sync import FolderSync
 from emulator.s3 import ObjectError, Objects, join
@@ -28,7 +28,7 @@ class Checkpoints:
         """Copy what was saved into every host's folder."""
         for folder, sync in zip(self._folders, self._syncs, strict=True):
             try:
-                copy_in(self._objects, Source(join(self._config["S3Uri"], "")), folder, Cluster("", ["algo-1"]), "algo-1")
+                copy_in(self._objects, Source(join(self._config["S3Uri"], "")), folder, alone(), "algo-1")
             except ObjectError:
                 return  # nothing saved yet
             sync.remember()

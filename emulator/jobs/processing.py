@@ -43,7 +43,7 @@ class _Processing:
         self.job, self.record = job, job.record()
         self.home = job.context.home / "jobs" / "processing" / job.name
         resources = self.record["ProcessingResources"]["ClusterConfig"]
-        self.cluster = Cluster(resources["InstanceType"], host_names(job.context, resources["InstanceCount"]))
+        self.cluster = Cluster.of(resources, lambda count: host_names(job.context, count))
         self.layouts = {host: Layout(self.home / host) for host in self.cluster.hosts}
         self.objects = job.context.part(Objects)
         self.continuous: list[FolderSync] = []

@@ -44,8 +44,7 @@ class _Training:
     def __init__(self, job: Job) -> None:
         self.job, self.record = job, job.record()
         self.home = job.context.home / "jobs" / "training" / job.name
-        resources = self.record["ResourceConfig"]
-        self.cluster = Cluster(resources["InstanceType"], host_names(job.context, resources["InstanceCount"]))
+        self.cluster = Cluster.of(self.record["ResourceConfig"], lambda count: host_names(job.context, count))
         self.layouts = {host: Layout(self.home / host) for host in self.cluster.hosts}
         self.objects = job.context.part(Objects)
         self.streams = [LogStream(job.context, LOG_GROUP, job.name, host) for host in self.cluster.hosts]
@@ -104,8 +103,10 @@ class _Training:
         layout.write_json("input/config/resourceconfig.json", self.cluster.resource_config(host))
         layout.write_json("input/config/inputdataconfig.json", {channel["ChannelName"]: _config(channel) for channel in channels})
         for channel in channels:
-            folder = layout.folder(f"/opt/ml/input/data/{channel['ChannelName']}")
-            copy_in(self.objects, _source(channel), folder, self.cluster, host)
+            cluster = self.cluster.among(channel["DataSource"].get("S3DataSource", {}).get("InstanceGroupNames", []))
+            if host in cluster.hosts:
+                folder = layout.folder(f"/opt/ml/input/data/{channel['ChannelName']}")
+                copy_in(self.objects, _source(channel), folder, cluster, host)
 
     def _command(self, host: str) -> Command:
         algorithm = self.record["AlgorithmSpecification"]

@@ -9,11 +9,12 @@ from contextlib import closing
 from typing import Any
 
 from emulator.containers import ServerProcess, start_model_server
+from emulator.endpoints.variant import most_processes
 from emulator.jobs.batches import PayloadError, Plan, assembled, plan_of, requests_of
 from emulator.jobs.channels import Source, find
 from emulator.jobs.failure import JobError, client_errors
 from emulator.jobs.manager import Job
-from emulator.logs import log_file
+from emulator.logs import LogStream, log_file
 from emulator.s3 import Objects, join
 
 KIND = "transform-job"
@@ -46,24 +47,43 @@ class _Transform:
         self.job, self.record = job, job.record()
         self.home = job.context.home / "jobs" / "transform" / job.name
         self.objects = job.context.part(Objects)
+        self.servers: list[ServerProcess] = []
+        self.streams: list[LogStream] = []
 
     def run(self) -> None:
-        """Start the container, transform every object, stop the container."""
+        """Start the instances, let each transform its share of the objects, stop them."""
         self.job.update({"TransformStartTime": time.time()})
         source = self.record["TransformInput"]["DataSource"]["S3DataSource"]
-        inputs = find(self.objects, Source(source["S3Uri"], source["S3DataType"]))
-        server = self._serve()
-        self.job.interrupt = server.process.terminate
+        inputs = sorted(find(self.objects, Source(source["S3Uri"], source["S3DataType"])).items())
+        count = min(self.record["TransformResources"]["InstanceCount"], most_processes(), len(inputs))
+        self.job.interrupt = self._terminate
         try:
-            if not self.job.stopping.is_set():
-                server.wait_ready(_READY_SECONDS)
-                plan = plan_of(self.record, _execution_parameters(server.port))
-                for uri, name in sorted(inputs.items()):
-                    self._object(server, plan, uri, name)
+            for number in range(count):
+                self.servers.append(self._serve(f"algo-{number + 1}"))
+            with ThreadPoolExecutor(count) as instances:
+                shares = [instances.submit(self._share, server, inputs[number::count]) for number, server in enumerate(self.servers)]
+            for share in shares:
+                share.result()
         finally:
-            server.stop(_STOP_SECONDS)
+            for server in self.servers:
+                server.stop(_STOP_SECONDS)
+            for stream in self.streams:
+                stream.ship(everything=True)
 
-    def _serve(self) -> ServerProcess:
+    def _terminate(self) -> None:
+        for server in self.servers:
+            server.process.terminate()
+
+    def _share(self, server: ServerProcess, inputs: list[tuple[str, str]]) -> None:
+        """One instance's objects, one after the other."""
+        if self.job.stopping.is_set():
+            return
+        server.wait_ready(_READY_SECONDS)
+        plan = plan_of(self.record, _execution_parameters(server.port))
+        for uri, name in inputs:
+            self._object(server, plan, uri, name)
+
+    def _serve(self, host: str) -> ServerProcess:
         container = self.record["Containers"][0]
         contract = {
             "SAGEMAKER_BATCH": "true",
@@ -72,8 +92,10 @@ class _Transform:
             "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": str(self.record.get("MaxConcurrentTransforms", 1)),
         }
         environment = container["Environment"] | self.record.get("Environment", {}) | contract
-        log = log_file(self.job.context, LOG_GROUP, self.job.name, "algo-1")
-        return start_model_server(self.job.context, container["Image"], container.get("ModelDataUrl"), environment, self.home, log)
+        log = log_file(self.job.context, LOG_GROUP, self.job.name, host)
+        self.streams.append(LogStream(self.job.context, LOG_GROUP, self.job.name, host))
+        model = container.get("ModelDataUrl")
+        return start_model_server(self.job.context, container["Image"], model, environment, self.home / host, log)
 
     def _object(self, server: ServerProcess, plan: Plan, uri: str, name: str) -> None:
         try:

@@ -49,6 +49,42 @@ def test_a_training_job_sees_its_contract(workshop):
     assert "VIRTUAL_ENV" not in environment
 
 
+def test_instance_groups_know_each_other_and_get_the_channels_meant_for_them(workshop):
+    for name in ("a", "b"):
+        workshop.put(f"groups/{name}", name)
+    groups = [
+        {"InstanceGroupName": "readers", "InstanceType": "ml.c5.xlarge", "InstanceCount": 2},
+        {"InstanceGroupName": "trainers", "InstanceType": "ml.g5.xlarge", "InstanceCount": 1},
+    ]
+    script = "cd $SAGEMAKER_BASE_DIR; mkdir model/$$; cp input/config/resourceconfig.json model/$$/; "
+    script += "[ ! -d input/data/train ] || cp input/data/train/* model/$$/"
+    algorithm = {
+        "TrainingImage": workshop.image,
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["sh", "-c"],
+        "ContainerArguments": [script],
+    }
+    channel = _channel("s3://workshop/groups/", S3DataDistributionType="ShardedByS3Key", InstanceGroupNames=["readers"])  # type: ignore[arg-type]
+    request = {"AlgorithmSpecification": algorithm, "InputDataConfig": [channel]}
+    described = workshop.train("groups", ResourceConfig={"InstanceGroups": groups, "VolumeSizeInGB": 5}, **request)
+    assert described["TrainingJobStatus"] == "Completed", described
+    files = _artifact(workshop, described)
+    configs = [json.loads(content) for name, content in files.items() if name.endswith("resourceconfig.json")]
+    assert sorted((one["current_group_name"], one["current_instance_type"]) for one in configs) == [
+        ("readers", "ml.c5.xlarge"),
+        ("readers", "ml.c5.xlarge"),
+        ("trainers", "ml.g5.xlarge"),
+    ]
+    for config in configs:
+        assert [(group["instance_group_name"], len(group["hosts"])) for group in config["instance_groups"]] == [
+            ("readers", 2),
+            ("trainers", 1),
+        ]
+    assert sorted(name[-1] for name in files if name[-2:] in ("/a", "/b")) == ["a", "b"]
+    with pytest.raises(ClientError, match="instance groups that there are not: readers"):
+        workshop.train("no-groups", **request)
+
+
 def test_a_training_job_reports_times_metrics_and_transitions(workshop):
     metrics = [{"Name": "loss", "Regex": "loss=([0-9.]+);"}, {"Name": "absent", "Regex": "absent=([0-9.]+);"}]
     algorithm = {"TrainingImage": workshop.image, "TrainingInputMode": "File", "MetricDefinitions": metrics}

@@ -49,6 +49,17 @@ def _answers(content: bytes) -> tuple[list[dict[str, Any]], list[str]]:
     return [json.loads(line) for line in lines if line.startswith("{")], [line for line in lines if not line.startswith("{")]
 
 
+def test_instances_share_the_objects_and_what_they_print_is_in_the_logs(workshop):
+    for number in range(5):
+        uri = workshop.put(f"shared/{number}.txt", f"line {number}\n")
+    request = _request("shared", uri.rpartition("4.txt")[0], TransformResources={"InstanceType": "ml.g5.xlarge", "InstanceCount": 2})
+    assert workshop.transform(request)["TransformJobStatus"] == "Completed"
+    for number in range(5):
+        assert _answers(workshop.read(f"transformed/shared/{number}.txt.out"))[1] == [f"ok LINE {number}"]
+    logs = workshop.emulator.client("logs").describe_log_streams(logGroupName="/aws/sagemaker/TransformJobs", logStreamNamePrefix="shared/")
+    assert {stream["logStreamName"].split("/")[1].rpartition("-")[0] for stream in logs["logStreams"]} == {"algo-1", "algo-2"}
+
+
 def test_lines_go_together_in_one_request(workshop):
     uri = workshop.put("lines/a.txt", "one\ntwo\n\nthree\n")
     described = workshop.transform(_request("lines", uri))

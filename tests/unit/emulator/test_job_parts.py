@@ -15,7 +15,7 @@ from emulator.errors import ImageError
 from emulator.images import read_images
 from emulator.jobs.batches import PayloadError, Plan, assembled, plan_of, requests_of
 from emulator.jobs.channels import Source, find
-from emulator.jobs.cluster import Cluster
+from emulator.jobs.cluster import Cluster, Group
 from emulator.jobs.layout import Layout, LayoutError
 from emulator.jobs.metrics import final_metrics
 from emulator.jobs.search import candidates
@@ -132,7 +132,7 @@ def test_the_last_value_of_a_metric_counts(tmp_path):
 
 
 def test_hosts_get_disjoint_shares_that_cover_everything():
-    cluster, items = Cluster("ml.m5.large", ["a", "b", "c"]), [str(number) for number in range(10)]
+    cluster, items = Cluster([Group("g", "ml.m5.large", ["a", "b", "c"])]), [str(number) for number in range(10)]
     shares = [cluster.share(items, host) for host in cluster.hosts]
     assert sorted(item for share in shares for item in share) == items
 
