@@ -91,7 +91,7 @@ class Storm:
     def _begin_job(self) -> None:
         """A new job; one whose start is refused leaves no record."""
         name, action = f"chaos-{len(self.jobs)}", self.draw.choice(ACTIONS)
-        request = {
+        request: dict[str, Any] = {
             "TrainingJobName": name,
             "AlgorithmSpecification": {"TrainingImage": "chaos", "TrainingInputMode": "File"},
             "RoleArn": ROLE,
