@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import backtest, batch, cost, doctor, endpoint, local, model, pipeline, profiles, results, run, serve
+from cli import backtest, batch, cost, doctor, endpoint, local, model, operations, pipeline, profiles, registry, results, run, serve
 from cli.faults import one_line
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (run, model, batch, results, backtest, serve, cost, doctor):
+for commands in (run, model, batch, results, registry, operations, backtest, serve, cost, doctor):
     commands.register(app)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(endpoint.app, name="endpoint")
