@@ -109,3 +109,62 @@ def test_an_endpoint_in_change_takes_no_second_change(hosting):
         hosting.delete("busy")
     assert hosting.wait("busy")["EndpointConfigName"] == "busy-green"
     hosting.delete("busy")
+
+
+def _metric(endpoint: str, name: str, statistic: str) -> dict[str, Any]:
+    dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": f"{endpoint}-green"}]
+    return {"Metric": {"Namespace": "AWS/SageMaker", "MetricName": name, "Dimensions": dimensions}, "Period": 60, "Stat": statistic}
+
+
+def _rate_alarm(endpoint: str) -> dict[str, Any]:
+    """More than 5% of the calls end with 5xx."""
+    queries = [
+        {"Id": "rate", "Expression": "100 * FILL(errors, 0) / calls", "ReturnData": True},
+        {"Id": "errors", "MetricStat": _metric(endpoint, "Invocation5XXErrors", "Sum"), "ReturnData": False},
+        {"Id": "calls", "MetricStat": _metric(endpoint, "Invocations", "Sum"), "ReturnData": False},
+    ]
+    return {"Metrics": queries, "Threshold": 5.0, "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold"}
+
+
+def _latency_alarm(endpoint: str) -> dict[str, Any]:
+    """One call in five takes longer than 150 ms; ModelLatency is in microseconds."""
+    metric = _metric(endpoint, "ModelLatency", "")["Metric"]
+    return {
+        **metric,
+        "ExtendedStatistic": "p80",
+        "Period": 60,
+        "Threshold": 150_000.0,
+        "EvaluationPeriods": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "alarm", "wish"),
+    [("rated", _rate_alarm, {"status": 500, "message": "broken"}), ("late", _latency_alarm, {"sleep": 0.3})],
+)
+def test_alarms_on_a_rate_and_on_a_percentile_go_off(hosting, emulator, name, alarm, wish):
+    _pair(hosting, name)
+    emulator.client("cloudwatch").put_metric_alarm(AlarmName=name, **alarm(name))
+    _update(hosting, name, _canary(50, 60, name))
+    _until_shifted(hosting, name)
+    until = time.monotonic() + 40
+    while hosting.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating":
+        assert time.monotonic() < until
+        try:
+            hosting.invoke(name, wish)
+        except hosting.runtime.exceptions.ModelError:
+            continue
+    described = hosting.wait(name)
+    assert (described["EndpointConfigName"], name in described["FailureReason"]) == (f"{name}-blue", True)
+    hosting.delete(name)
+
+
+def test_an_alarm_that_stays_quiet_lets_the_update_through(hosting, emulator):
+    _pair(hosting, "calm")
+    emulator.client("cloudwatch").put_metric_alarm(AlarmName="calm", **_rate_alarm("calm"))
+    _update(hosting, "calm", _canary(50, 2, "calm"))
+    while hosting.sagemaker.describe_endpoint(EndpointName="calm")["EndpointStatus"] == "Updating":
+        hosting.invoke("calm")
+    assert hosting.wait("calm")["EndpointConfigName"] == "calm-green"
+    hosting.delete("calm")
