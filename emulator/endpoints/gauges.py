@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +16,12 @@ from emulator.endpoints.asynchronous import AsynchronousInvocations
 from emulator.endpoints.fleet import Fleet
 from emulator.endpoints.load import Reading
 from emulator.endpoints.metrics import NAMESPACE, datum
+from emulator.endpoints.retention import compact_metrics
 from emulator.endpoints.scaling.speed import scaling_speed
 from emulator.operations import at_start
 
 _PERIOD_SECONDS = 10.0
+_COMPACT_SECONDS = 900.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -43,7 +46,11 @@ class Gauges:
         self._closed.set()
 
     def _run(self) -> None:
+        compacted = time.monotonic()
         while not self._closed.wait(self._pause_seconds):
+            if time.monotonic() - compacted > _COMPACT_SECONDS:
+                compacted = time.monotonic()
+                compact_metrics(self._context)
             data = [item for endpoint in self._fleet.endpoints() for item in self._read(endpoint, datetime.now(UTC))]
             try:
                 if data:
