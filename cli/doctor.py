@@ -1,4 +1,4 @@
-"""`housing doctor`: what this computer lacks, each with its remedy."""
+"""`housing doctor`: what this computer lacks, and what is wrong or wasted in the account, each with its remedy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -18,14 +19,36 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor() -> None:
-    """Check Python, disk and the AWS that the environment points to."""
-    faults = [fault for fault in (python_fault(sys.version_info[:2]), disk_fault(Path.cwd()), aws_fault()) if fault]
-    for fault in faults:
-        typer.echo(fault, err=True)
-    if faults:
+def doctor(
+    strict: Annotated[bool, typer.Option("--strict", help="End with status 1 for what is wrong in the account, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Check Python, disk and AWS, then the account: idle endpoints, notebooks, quotas, scaling, alarms, images, secrets, failed jobs.
+
+    Ends with status 1 for a fault of this computer or of the way to AWS.
+    """
+    import json
+
+    from pipelines.doctor import examine
+    from pipelines.settings import Settings
+
+    unreachable = aws_fault()
+    faults = [fault for fault in (python_fault(sys.version_info[:2]), disk_fault(Path.cwd()), unreachable) if fault]
+    examined = None if unreachable else examine(Settings())
+    findings = examined.findings if examined else ()
+    unchecked = examined.unchecked if examined else ()
+    if as_json:
+        told = {"faults": faults, "findings": [vars(finding) for finding in findings], "unchecked": list(unchecked)}
+        typer.echo(json.dumps(told, indent=1))
+    else:
+        for line in (*faults, *map(str, findings)):
+            typer.echo(line, err=True)
+        for line in unchecked:
+            typer.echo(f"not checked: {line}")
+    if faults or (strict and findings):
         raise typer.Exit(1)
-    typer.echo("nothing is missing")
+    if not as_json and not findings:
+        typer.echo("nothing is missing")
 
 
 def python_fault(version: tuple[int, ...]) -> str | None:

@@ -146,7 +146,7 @@ def _point(  # noqa: PLR0917
     if not guarded:
         sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config_name)
         return "updated"
-    if state.instance_types(sagemaker, there["EndpointConfigName"]) != {tier.instance_type}:
+    if set(state.instance_types_by_variant(sagemaker, there["EndpointConfigName"]).values()) != {tier.instance_type}:
         scaling.detach(name, settings)  # a registered variant may not change its instance type
     sagemaker.update_endpoint(
         EndpointName=name,

@@ -85,10 +85,10 @@ def package_of(sagemaker: Any, model_name: str) -> str:
     return str(arn)
 
 
-def instance_types(sagemaker: Any, config_name: str) -> set[str]:
-    """The instance types of a configuration's variants."""
+def instance_types_by_variant(sagemaker: Any, config_name: str) -> dict[str, str]:
+    """Variant -> instance type of a configuration; serverless variants have none and are left out."""
     variants = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)["ProductionVariants"]
-    return {variant["InstanceType"] for variant in variants if "InstanceType" in variant}
+    return {variant["VariantName"]: variant["InstanceType"] for variant in variants if "InstanceType" in variant}
 
 
 def delete_orphans(sagemaker: Any, endpoint_name: str, keep: str = "") -> None:

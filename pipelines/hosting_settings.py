@@ -40,6 +40,7 @@ class HostingSettings(BaseSettings):
     profile: ProfileName = profile.DEFAULT
     prices_file: Path | None = None
     tags: dict[str, str] = {}
+    secrets: tuple[str, ...] = ()
 
     # Where the model answers
     serving: Serving = "realtime"
