@@ -20,33 +20,35 @@ import numpy as np
 from benchmarks.record import Recorder, cpu_seconds, recording
 from benchmarks.rivals import RivalMissingError, rival_python
 from housing.features import build_features
-from housing.features.windows import lag, trailing_max, trailing_mean, trailing_std
+from housing.features.regions import blocks, by_column
+from housing.features.windows import Trailing, lag
 from housing.panel import Floats, Panel
 
 LAGS = (1, 2, 3, 6, 12, 24)
 WINDOWS = (3, 6, 12, 24)
 MONTHS = 300
-REPEATS = 3
+WARMING, REPEATS = 2, 7
+CHECKED_EVERY = 50
+"""Of every so many regions all values are compared."""
 PACKAGES = ("mlforecast==1.1.0",)
 
 _RIVAL = """
-import json, sys, time
+import sys, time
 import numpy as np, pandas as pd
 from mlforecast import MLForecast
 from mlforecast.lag_transforms import RollingMean, RollingStd, RollingMax
 stored = np.load(sys.argv[1])
-price, lags, windows = stored["price"], stored["lags"].tolist(), stored["windows"].tolist()
+price, lags, windows, checked = stored["price"], stored["lags"].tolist(), stored["windows"].tolist(), stored["checked"]
 n, t = price.shape
 frame = pd.DataFrame({"unique_id": np.repeat(np.arange(n), t), "ds": np.tile(np.arange(t), n), "y": price.ravel()})
 transforms = {1: [kind(window_size=w) for w in windows for kind in (RollingMean, RollingStd, RollingMax)]}
-best = float("inf")
-for _ in range(int(sys.argv[2])):
+for _ in sys.stdin:
     engine = MLForecast(models=[], freq=1, lags=lags, lag_transforms=transforms, num_threads=1)
     before = time.process_time()
     table = engine.preprocess(frame, dropna=False, static_features=[])
-    best = min(best, time.process_time() - before)
-last = table.groupby("unique_id").tail(1).drop(columns=["unique_id", "ds", "y"])
-print(json.dumps({"cpu": best, "last": {c: last[c].head(5).tolist() for c in last.columns}}))
+    print(time.process_time() - before, flush=True)
+names = [c for c in table.columns if c not in ("unique_id", "ds", "y")]
+np.savez(sys.argv[2], **{c: table[c].to_numpy().reshape(n, t)[checked] for c in names})
 """
 
 
@@ -58,48 +60,92 @@ def synthetic_prices(regions: int, months: int = MONTHS) -> Floats:
 
 
 def same_columns(price: Floats) -> dict[str, Floats]:
-    """The lags and rolling statistics of the comparison, named as the rival names them.
+    """The lags and rolling statistics of the comparison, named as the rival names them, each (N, T).
 
     A row of ours may use its own month; the rival's begins one month earlier, so its rolling columns are ours one row later.
     """
     columns = {f"lag{n}": lag(price, n) for n in LAGS}
-    for window in WINDOWS:
-        columns[f"rolling_mean_lag1_window_size{window}"] = trailing_mean(price, window, minimum=window)
-        columns[f"rolling_std_lag1_window_size{window}"] = trailing_std(price, window, minimum=window) * np.sqrt(window / (window - 1))
-        columns[f"rolling_max_lag1_window_size{window}"] = trailing_max(price, window)
+    columns |= {_rolling(kind, window): np.empty(price.shape) for window in WINDOWS for kind in ("mean", "std", "max")}
+    for rows in blocks(len(price)):
+        trailing = Trailing(by_column(price, rows))
+        for window in WINDOWS:
+            columns[_rolling("mean", window)][rows] = trailing.mean(window, minimum=window)
+            np.multiply(trailing.std(window, minimum=window), np.sqrt(window / (window - 1)), out=columns[_rolling("std", window)][rows])
+            columns[_rolling("max", window)][rows] = trailing.max(window)
     return columns
 
 
+def _rolling(kind: str, window: int) -> str:
+    return f"rolling_{kind}_lag1_window_size{window}"
+
+
 def against_mlforecast(recorder: Recorder, regions: int) -> None:
-    """One line: CPU seconds of both for the same columns; stops when a value differs."""
+    """One line: least CPU seconds of both for the same columns, measured in turn; stops when a value differs."""
     price = synthetic_prices(regions)
-    best = float("inf")
-    for _ in range(REPEATS):
-        before = cpu_seconds()
-        ours = same_columns(price)
-        best = min(best, cpu_seconds() - before)
+    python = rival_python("mlforecast", *PACKAGES)
+    checked = np.arange(0, regions, CHECKED_EVERY)
     with tempfile.TemporaryDirectory() as folder:
-        given = Path(folder, "given.npz")
-        np.savez(given, price=price, lags=np.array(LAGS), windows=np.array(WINDOWS))
+        given, answered = Path(folder, "given.npz"), Path(folder, "answered.npz")
+        np.savez(given, price=price, lags=np.array(LAGS), windows=np.array(WINDOWS), checked=checked)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-        command = [str(rival_python("mlforecast", *PACKAGES)), "-c", _RIVAL, str(given), str(REPEATS)]
-        theirs = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
-    for name, values in theirs["last"].items():
-        np.testing.assert_allclose(ours[name][:5, -1 if name.startswith("lag") else -2], values, rtol=1e-4, err_msg=name)
-    recorder.add(f"features.{regions}x{MONTHS}.same_columns.cpu", best, theirs["cpu"], "CPU seconds; rival mlforecast 1.1.0")
+        command = [str(python), "-c", _RIVAL, str(given), str(answered)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as rival:
+            times = [(_our_seconds(price), _rival_seconds(rival)) for _ in range(WARMING + REPEATS)][WARMING:]
+            rival.communicate()
+        with np.load(answered) as theirs:
+            _compare({name: values[checked] for name, values in same_columns(price).items()}, dict(theirs))
+    ours, rivals = (min(side) for side in zip(*times, strict=True))
+    recorder.add(
+        f"features.{regions}x{MONTHS}.same_columns.cpu",
+        ours,
+        rivals,
+        "CPU seconds; rival mlforecast 1.1.0",
+        f"least of {REPEATS} each, in turn, one thread, warm",
+    )
+
+
+def _our_seconds(price: Floats) -> float:
+    before = cpu_seconds()
+    same_columns(price)
+    return cpu_seconds() - before
+
+
+def _rival_seconds(rival: subprocess.Popen[str]) -> float:
+    if rival.stdin is None or rival.stdout is None:
+        raise ValueError("rival: started without pipes")
+    rival.stdin.write("again\n")
+    rival.stdin.flush()
+    return float(rival.stdout.readline())
+
+
+def _compare(ours: dict[str, Floats], theirs: dict[str, Floats]) -> None:
+    """Stops when a column differs; of the maxima those of a shorter history are left out, since the rival has none there."""
+    if ours.keys() != theirs.keys():
+        raise ValueError(f"columns differ: {sorted(ours.keys() ^ theirs.keys())}")
+    for name, values in theirs.items():
+        shifted = ours[name] if name.startswith("lag") else lag(ours[name], 1)
+        compared = ~np.isnan(values) if "max" in name else np.full(values.shape, fill_value=True)
+        np.testing.assert_allclose(shifted[compared], values[compared], rtol=1e-4, err_msg=name)
 
 
 def curve(recorder: Recorder, counts: list[int]) -> None:
-    """The whole engine at each size in a process of its own: CPU per region against the smallest size's, and peak memory."""
-    first = 0.0
+    """The whole engine at each size in a process of its own: CPU per region against the smallest size's, and peak memory.
+
+    User time is the engine's own. System time is the machine handing out memory, which a virtual machine may do at seconds a
+    GiB for what it has not used of late: what that costs for the answer alone stands beside it.
+    """
+    first: dict[str, float] = {}
     for regions in counts:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.features", "--one", str(regions)], check=True, capture_output=True, text=True
         )
         one = json.loads(done.stdout)
-        each = one["cpu"] / regions
+        each = {"user": one["user"] / regions, "cpu": (one["user"] + one["system"]) / regions}
         first = first or each
-        recorder.add(f"features.{regions}x{MONTHS}.engine.cpu_per_region", each, first, f"CPU seconds; rival {counts[0]} regions")
+        touch = f"of it {one['system'] / regions:.6f} system; writing an empty array of the answer's size: {one['touch'] / regions:.6f}"
+        for kind, note in (("user", ""), ("cpu", touch)):
+            unit = f"{kind} seconds; rival {counts[0]} regions"
+            recorder.add(f"features.{regions}x{MONTHS}.engine.{kind}_per_region", each[kind], first[kind], unit, note)
         recorder.add(
             f"features.{regions}x{MONTHS}.engine.peak_memory", one["gib"], 8.0, "GiB; rival the limit of 8", f"{one['features']} features"
         )
@@ -111,11 +157,20 @@ def one_size(regions: int) -> None:
     dates = np.datetime64("2000-01", "M") + np.arange(MONTHS)
     covariates = {name: price / scale for name, scale in (("sales", 900.0), ("listings", 300.0), ("inventory", 20_000.0))}
     panel = Panel(tuple(map(str, range(regions))), dates, "M", price, covariates)
-    before = cpu_seconds()
-    block = build_features(panel)
-    spent = cpu_seconds() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"cpu": spent, "gib": peak, "features": len(block.names)}))
+    features = len(build_features(panel.select(panel.regions[:1])).names)
+    start = resource.getrusage(resource.RUSAGE_SELF)
+    np.empty((regions, MONTHS, features), dtype=np.float32).fill(0.0)
+    touched = resource.getrusage(resource.RUSAGE_SELF)
+    build_features(panel)
+    built = resource.getrusage(resource.RUSAGE_SELF)
+    answer = {
+        "user": built.ru_utime - touched.ru_utime,
+        "system": built.ru_stime - touched.ru_stime,
+        "touch": touched.ru_utime + touched.ru_stime - start.ru_utime - start.ru_stime,
+        "gib": built.ru_maxrss / 2**20,
+        "features": features,
+    }
+    print(json.dumps(answer))
 
 
 def main() -> None:
