@@ -101,9 +101,10 @@ class Panel:
         end = origin + 1
 
         def known(name: str, values: Floats) -> Floats:
-            cut = values[..., :end].copy()
             lag = self.lags.get(name, 0)
+            cut = values[..., :end]
             if lag:
+                cut = cut.copy()
                 cut[..., max(0, end - lag) :] = np.nan
             return cut
 
