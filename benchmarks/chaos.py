@@ -8,12 +8,12 @@ the endpoint must follow from what was done to it; the first thing that does not
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
 import random
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -256,7 +256,11 @@ def run(folder: Path, faults: int, seed: int, restart_share: float = 0.08) -> St
 
 
 def main() -> None:
-    faults, seed = (int(word) for word in (*sys.argv[1:], *("1000", "11")[len(sys.argv) - 1 :]))
+    parser = argparse.ArgumentParser(description="Random faults against the emulator.")
+    parser.add_argument("faults", type=int, nargs="?", default=1000)
+    parser.add_argument("seed", type=int, nargs="?", default=11)
+    given = parser.parse_args()
+    faults, seed = given.faults, given.seed
     with tempfile.TemporaryDirectory() as folder, recording("chaos") as recorder:
         start = time.monotonic()
         storm = run(Path(folder), faults, seed)

@@ -83,6 +83,7 @@ def up(
         running = _wait_until_up(place)
         if running is not None:
             return running  # else the one that held the lock was on its way out
+    before = place.log.stat().st_size if place.log.exists() else 0
     command = _command(place, port, str(Path(images).absolute()) if images else None, region)
     _start(place, command if detach else [*command, "--foreground"], port, detach)
     run = place.last_run()
@@ -90,7 +91,7 @@ def up(
         return Running(place.folder, run.url, run.port, run.pid, run.region)
     started = _wait_until_up(place)
     if started is None:
-        raise StartError(f"emulator: it ended while starting: {_tail(place)}")
+        raise StartError(f"emulator: it ended while starting: {_tail(place, before)}")
     return started
 
 
@@ -242,8 +243,10 @@ def _signal(pid: int, number: signal.Signals) -> None:
         return
 
 
-def _tail(place: Home) -> str:
-    return " | ".join(line.strip() for line in logs(place.folder, _LOG_TAIL_LINES)) or f"{place.log} is empty"
+def _tail(place: Home, offset: int = 0) -> str:
+    """The end of the log, of what was written from `offset` on."""
+    written = place.log.read_bytes()[offset:].decode(errors="replace") if place.log.exists() else ""
+    return " | ".join(line.strip() for line in written.splitlines()[-_LOG_TAIL_LINES:]) or f"{place.log} is empty"
 
 
 def _no_proxy() -> str:

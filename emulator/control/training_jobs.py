@@ -1,4 +1,4 @@
-"""CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob, DeleteTrainingJob."""
+"""CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
 
 import time
 from typing import Any
@@ -119,16 +119,6 @@ def stop_training_job(request: dict[str, Any], context: Context) -> dict[str, An
         KIND, record["TrainingJobName"], lambda now: enter(now, "Stopping") | stopping, {"TrainingJobStatus": "InProgress"}
     )
     context.part(Jobs).stop(KIND, record["TrainingJobName"])
-    return {}
-
-
-@operation("sagemaker", "DeleteTrainingJob")
-def delete_training_job(request: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Forget a training job that has ended."""
-    record = training_job(context, request["TrainingJobName"])
-    if record["TrainingJobStatus"] in _RUNNING:
-        raise in_use(f"Training job {record['TrainingJobArn']} is in status {record['TrainingJobStatus']}: stop it first")
-    context.store.delete(KIND, record["TrainingJobName"])
     return {}
 
 

@@ -80,11 +80,15 @@ def remember(context: "Context", key: str, execution: str, properties: dict[str,
 
 
 def recall(context: "Context", key: str, expire_after: str | None) -> dict[str, Any] | None:
-    """The latest run of that key that is no older than `expire_after`: `Execution` and `Properties`."""
+    """The latest run of that key that is no older than `expire_after`, nor than its pipeline: `Execution` and `Properties`.
+
+    With a pipeline that is deleted its results are forgotten: one of the same name begins anew.
+    """
     found = context.store.get(_KIND, key)
     if found is None or (expire_after and time.time() - found["Time"] > seconds_of(expire_after)):
         return None
-    return found
+    pipeline = context.store.get("pipeline", found["Execution"].split("/")[1])
+    return None if pipeline is None or pipeline["CreationTime"] > found["Time"] else found
 
 
 def seconds_of(duration: str) -> int:

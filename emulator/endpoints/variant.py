@@ -16,6 +16,7 @@ from emulator.endpoints.instance import VariantError
 from emulator.endpoints.load import Load, Loads
 from emulator.errors import ApiError, EmulatorError
 from emulator.faults import Faults
+from emulator.operations import at_start
 
 DRAIN_SECONDS = 60.0
 _LEAST_BUSY = "LEAST_OUTSTANDING_REQUESTS"
@@ -48,6 +49,12 @@ def most_processes() -> int:
     if not text.isdigit() or int(text) < 1:
         raise EmulatorError(f"EMULATOR_VARIANT_PROCESSES must be a number of at least 1, not {text!r}")
     return int(text)
+
+
+@at_start
+def check_settings(context: Context) -> None:  # noqa: ARG001 - the signature of every hook
+    """Refuse to start with a wrong number of processes."""
+    most_processes()
 
 
 class LiveVariant:

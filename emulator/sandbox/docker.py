@@ -29,8 +29,9 @@ def check() -> None:
     Raises
     ------
     SandboxError
-        Where there is no `docker` command, or its daemon does not answer.
+        Where there is no `docker` command, its daemon does not answer, or EMULATOR_DOCKER_OPTIONS can't be read.
     """
+    _options()
     try:
         subprocess.run(_docker("version"), check=True, capture_output=True, timeout=_ASK_SECONDS)
     except (OSError, subprocess.SubprocessError) as error:
@@ -73,7 +74,7 @@ def command(context: "Context", container: Container) -> Command:
         *("--volume", f"{container.root}:{ROOT}"),
         *_repeated("--add-host", [f"{host}:{address(number)}" for number, host in enumerate(container.hosts)]),
         *_repeated("--env", [f"{key}={value}" for key, value in env.items()]),
-        *shlex.split(os.environ.get("EMULATOR_DOCKER_OPTIONS", "")),
+        *_options(),
     ]
     words = list(container.words)
     if container.entrypoint and words:
@@ -84,6 +85,15 @@ def command(context: "Context", container: Container) -> Command:
 
 def _docker(*words: str) -> list[str]:
     return [shutil.which("docker") or "docker", *words]
+
+
+def _options() -> list[str]:
+    """More options for `docker run`, split as a shell splits them."""
+    text = os.environ.get("EMULATOR_DOCKER_OPTIONS", "")
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise SandboxError(f"EMULATOR_DOCKER_OPTIONS: {error}: {text!r}") from None
 
 
 def _user() -> list[str]:
