@@ -4,7 +4,7 @@ export PYTHONUNBUFFERED := 1
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run test lint bench lock clean
+.PHONY: help setup run test lint bench conformance lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ lint: $(READY)  ## ruff, mypy --strict, import contracts
 
 bench: $(READY)  ## slow checks: accuracy, speed and cost against rivals, as JSON lines
 	@$(BIN)/python -m benchmarks
+
+conformance: $(READY)  ## the emulator held against a real account, where there are credentials; a plan and a price first
+	@$(BIN)/housing conformance
 
 lock: $(READY)  ## renew constraints.txt from pyproject.toml
 	@$(BIN)/pip-compile --quiet --extra all --strip-extras --no-annotate --no-header --no-emit-options -o constraints.txt pyproject.toml

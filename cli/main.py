@@ -6,7 +6,23 @@ import sys
 
 import typer
 
-from cli import backtest, batch, cost, doctor, endpoint, local, model, operations, pipeline, profiles, registry, results, run, serve
+from cli import (
+    backtest,
+    batch,
+    conformance,
+    cost,
+    doctor,
+    endpoint,
+    local,
+    model,
+    operations,
+    pipeline,
+    profiles,
+    registry,
+    results,
+    run,
+    serve,
+)
 from cli.faults import one_line
 
 app = typer.Typer(
@@ -16,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (run, model, batch, results, registry, operations, backtest, serve, cost, doctor):
+for commands in (run, model, batch, results, registry, operations, backtest, serve, cost, conformance, doctor):
     commands.register(app)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(endpoint.app, name="endpoint")

@@ -24,7 +24,7 @@ def profile_table(profile: Profile) -> Group:
         usage.add_row(name, f"{quantity.value:g}", quantity.why)
     return Group(
         Text(f"{profile.name}: {profile.summary}", "bold"),
-        Text("\nsettings; HOUSING_NAME overrides each"),
+        Text("\nsettings; an environment variable of the name in capitals, with HOUSING_ before it, overrides each"),
         settings,
         Text("\na month, as `housing cost` takes it"),
         usage,

@@ -101,7 +101,8 @@ def test_a_budget_below_the_estimate_is_refused_with_the_dearest_step() -> None:
         BudgetError, match=r"--max-usd 0\.1: the run is estimated at \$0\.44, nothing was started; the dearest step is Train-"
     ):
         require_budget(estimate, 0.1)
-    assert estimate.ceiling_usd > 50, "what the jobs' own limits allow"
+    limits = 7 * 4 * 0.23 + 3 * 4 * 1.515 + 24 * 0.23 + 10 * 4 * 30 * 0.14 / 730
+    assert estimate.ceiling_usd == pytest.approx(limits), "four hours a job, on demand; a day for the batch forecast"
 
 
 def test_a_machine_without_a_price_is_refused() -> None:

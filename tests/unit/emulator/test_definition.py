@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +89,25 @@ def test_what_is_no_duration_is_refused(duration):
 
 
 def test_a_run_is_recalled_until_it_expires(context, monkeypatch):
-    remember(context, "k", "arn:1", {"a": 1})
-    remember(context, "k", "arn:2", {"a": 2})
+    context.store.put("pipeline", "p", {"CreationTime": 0.0})
+    remember(context, "k", "arn:pipeline/p/execution/1", {"a": 1})
+    remember(context, "k", "arn:pipeline/p/execution/2", {"a": 2})
     found = recall(context, "k", "T1h")
     assert found is not None
-    assert (found["Execution"], found["Properties"]) == ("arn:2", {"a": 2})
+    assert (found["Execution"], found["Properties"]) == ("arn:pipeline/p/execution/2", {"a": 2})
     monkeypatch.setattr("emulator.definition.cache.time.time", lambda: found["Time"] + 3601)
     assert recall(context, "k", "T1h") is None
     assert recall(context, "k", None) is not None
+
+
+def test_a_pipeline_made_anew_knows_no_earlier_run(context):
+    context.store.put("pipeline", "p", {"CreationTime": 0.0})
+    remember(context, "k", "arn:pipeline/p/execution/1", {"a": 1})
+    assert recall(context, "k", None) is not None
+    context.store.delete("pipeline", "p")
+    assert recall(context, "k", None) is None
+    context.store.put("pipeline", "p", {"CreationTime": time.time() + 1})
+    assert recall(context, "k", None) is None
 
 
 def test_a_policy_waits_longer_each_time_and_gives_up():
