@@ -70,7 +70,9 @@ class Home:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not (self.folder / "lock").exists() and any(self.folder.iterdir()):
+            # one look: between two, another start may have made its lock
+            names = {item.name for item in self.folder.iterdir()}
+            if names - {".gitignore"} and "lock" not in names:
                 raise HomeError(f"home: {self.folder} holds other files: choose an empty folder with EMULATOR_HOME")
             (self.folder / "lock").touch(mode=0o600)
             (self.folder / ".gitignore").write_text("*\n")
