@@ -124,9 +124,12 @@ class Autoscaler:
             self._tell_once(str(error))
             return None
         history = self._histories.setdefault(policy["PolicyARN"], History(self._now()))
-        if self._now() >= history.due - 0.5:
-            history.due = self._now() + tracking.period_seconds
-            history.values.append(self._signals.value(policy, target, count, tracking.period_seconds / self._speed))
+        elapsed = self._now() - history.until
+        periods = int(elapsed / tracking.period_seconds + 0.05)
+        if periods:
+            history.until = self._now()
+            # where the scaler is faster than it can look, one look tells of several periods
+            history.values.extend([self._signals.value(policy, target, count, elapsed / self._speed)] * periods)
         return wanted(tracking, list(history.values), count)
 
     def _stepped(self, policy: Mapping[str, Any], count: int) -> int | None:

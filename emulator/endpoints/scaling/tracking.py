@@ -88,7 +88,7 @@ class Cooldown:
 
 @dataclass
 class History:
-    """The values of a policy's metric, period by period, and when the next is due."""
+    """The values of a policy's metric, one for each period until a time."""
 
-    due: float
+    until: float
     values: deque[float | None] = field(default_factory=lambda: deque(maxlen=180))

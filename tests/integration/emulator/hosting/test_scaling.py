@@ -16,12 +16,12 @@ from botocore.exceptions import ClientError
 from emulator import lifecycle
 
 BUCKET = "backlog"
-SPEED = 120
+SPEED = 300
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory, start_emulator) -> Iterator[Any]:
-    """An emulator whose auto scaler lives two hours in a minute, with up to three processes of a variant."""
+    """An emulator whose auto scaler lives five hours in a minute, with up to three processes of a variant."""
     home = tmp_path_factory.mktemp("quick") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMULATOR_SCALING_SPEED", str(SPEED))
