@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from pipelines.aws import client, is_absent
 from pipelines.errors import ExecutionError
 from pipelines.settings import Settings
+from pipelines.tags import tag_list
 
 RUNNING = frozenset({"Executing", "Stopping"})
 
@@ -30,7 +31,7 @@ def upsert(definition: str, settings: Settings) -> Literal["created", "updated",
     except ClientError as error:
         if not is_absent(error):
             raise
-        sagemaker.create_pipeline(**wanted, ClientRequestToken=_token())
+        sagemaker.create_pipeline(**wanted, Tags=tag_list(settings), ClientRequestToken=_token())
         return "created"
     if _same(there, wanted):
         return "unchanged"

@@ -17,6 +17,7 @@ from pipelines.aws import client, is_absent
 from pipelines.errors import DeploymentError
 from pipelines.polling import pauses
 from pipelines.settings import Settings
+from pipelines.tags import tags
 
 RUNTIME = "python3.11"
 HANDLER = "lambdas.predict.handler.handler"
@@ -97,6 +98,7 @@ def _create(functions: Any, code: bytes, environment: dict[str, Any], settings: 
         Timeout=TIMEOUT_SECONDS,
         MemorySize=MEMORY_MB,
         Layers=list(settings.function_layers),
+        Tags=tags(settings),
     )
 
 

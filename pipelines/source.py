@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from pipelines.aws import client, is_absent, split_uri
 from pipelines.errors import ExecutionError
 from pipelines.settings import Settings
+from pipelines.tags import tag_list
 
 
 def upload_source(folder: Path, settings: Settings) -> str:
@@ -24,7 +25,7 @@ def upload_source(folder: Path, settings: Settings) -> str:
     uri = f"{settings.prefix}/sources/{content_address(files)}/"
     bucket, prefix = split_uri(uri)
     s3 = client("s3", settings)
-    _ensure_bucket(s3, bucket, settings.region)
+    _ensure_bucket(s3, bucket, settings)
     present = {item["Key"].removeprefix(prefix) for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])}
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key_id} if settings.kms_key_id else {}
     for name in files.keys() - present:
@@ -40,12 +41,14 @@ def content_address(files: dict[str, Path]) -> str:
     return digest.hexdigest()
 
 
-def _ensure_bucket(s3: Any, bucket: str, region: str) -> None:
-    """Create the bucket when it is absent; us-east-1 alone refuses to be named."""
+def _ensure_bucket(s3: Any, bucket: str, settings: Settings) -> None:
+    """Create the bucket, tagged, when it is absent; us-east-1 alone refuses to be named."""
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
         if not is_absent(error):
             raise
+        region = settings.region
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=bucket, **where)
+        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_list(settings)})

@@ -7,6 +7,9 @@ from typing import Any
 
 from pipelines.definition.offline import offline, offline_session
 from pipelines.settings import Settings
+from pipelines.tags import tag_list
+
+TAGGED = frozenset({"Processing", "Training", "Tuning", "Transform", "Model"})
 
 
 def build_definition(settings: Settings) -> dict[str, Any]:
@@ -27,7 +30,18 @@ def build_definition(settings: Settings) -> dict[str, Any]:
             pipeline_experiment_config=None,
         )
         definition: dict[str, Any] = _without_nulls(json.loads(pipeline.definition()))
+    _tag(definition["Steps"], tag_list(settings))
     return definition
+
+
+def _tag(steps: list[dict[str, Any]], tags: list[dict[str, str]]) -> None:
+    """Tag what each step makes; a package in a group takes no tags of its own."""
+    for step in steps:
+        arguments = step.get("Arguments", {})
+        if step["Type"] in TAGGED:
+            arguments["Tags"] = tags
+        for branch in ("IfSteps", "ElseSteps"):
+            _tag(arguments.get(branch, []), tags)
 
 
 def _without_nulls(value: Any) -> Any:
