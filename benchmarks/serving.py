@@ -8,6 +8,7 @@ environment live in one of their own, which borrows torch and xgboost from ours.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import http.client
 import json
 import os
@@ -23,12 +24,15 @@ from pathlib import Path
 import numpy as np
 import uvloop
 
-from benchmarks.record import cpu_seconds, recording
+from benchmarks.record import Recorder, cpu_seconds, recording
 from benchmarks.rivals import RivalMissingError, rival_python
 from benchmarks.servers.comparison import FEATURES, Comparison, write
-from benchmarks.servers.load import cpu_of_tree, drive
+from benchmarks.servers.load import cpu_of_tree, drive, read_body
 
 ROOT = Path(__file__).parents[1]
+Cell = tuple[float, float, float]
+"""CPU microseconds per request, p50 and p99 in milliseconds."""
+
 SERVERS = {
     "ours": ("ours", ()),
     "fastapi": ("fastapi_pydantic", ()),
@@ -43,6 +47,16 @@ CELLS = {
     "64 rows, 16 clients": (64, 16, 400),
 }
 """Name -> rows of a request, clients, requests."""
+
+GPU_SECONDS, GPU_CLIENTS, GPU_REQUESTS = 0.02, 64, 6400
+BATCHING = ("ours", "litserve", "mosec")
+"""Who is asked with a GPU-like model: the others call it for one request at a time."""
+
+
+def body_of(rows: int) -> bytes:
+    """A request of so many rows."""
+    x = np.round(np.random.default_rng(2).standard_normal((rows, FEATURES)), 6)
+    return json.dumps({"instances": x.tolist()}).encode()
 
 
 def bare_microseconds(model: Path, rows: int) -> float:
@@ -71,7 +85,7 @@ def paced_microseconds(model: Path) -> float:
     return statistics.median(spent) * 1e6
 
 
-def start(name: str, model: Path) -> tuple[subprocess.Popen[bytes], int]:
+def start(name: str, model: Path, **more: str) -> tuple[subprocess.Popen[bytes], int]:
     """A server process on a free port, ready. Errors: RivalMissingError when it cannot be installed or does not come up."""
     module, packages = SERVERS[name]
     python = str(rival_python(f"serving-{name}", *packages)) if packages else sys.executable
@@ -79,7 +93,7 @@ def start(name: str, model: Path) -> tuple[subprocess.Popen[bytes], int]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     borrowed = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))] if packages else [str(ROOT)]
-    settings = {"PYTHONPATH": os.pathsep.join(borrowed), "HOUSING_BENCHMARK_MODEL": str(model), "OMP_NUM_THREADS": "1"}
+    settings = {"PYTHONPATH": os.pathsep.join(borrowed), "HOUSING_BENCHMARK_MODEL": str(model), "OMP_NUM_THREADS": "1", **more}
     arguments = ["--port", str(port)] if name == "mosec" else [str(port)]
     command = ["taskset", "-c", "0", python, "-m", f"benchmarks.servers.{module}", *arguments]
     process = subprocess.Popen(
@@ -99,26 +113,105 @@ def start(name: str, model: Path) -> tuple[subprocess.Popen[bytes], int]:
     raise RivalMissingError(f"{name}: did not come up")
 
 
-def measure(name: str, model: Path) -> dict[str, tuple[float, float, float]]:
+async def _gpu_like(port: int, body: bytes, requests: int, route: str) -> tuple[float, list[float]]:
+    """Requests per second of 64 clients, and the seconds of each GET of `route` beside them."""
+    pings: list[float] = []
+    await drive(port, body, GPU_CLIENTS, 2 * GPU_CLIENTS)
+    started = time.perf_counter()
+    load = asyncio.create_task(drive(port, body, GPU_CLIENTS, requests))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while not load.done():
+        asked = time.perf_counter()
+        writer.write(f"GET {route} HTTP/1.1\r\nhost: a\r\n\r\n".encode())
+        header = await reader.readuntil(b"\r\n\r\n")
+        await read_body(reader, header.lower())
+        pings.append(time.perf_counter() - asked)
+        await asyncio.sleep(0.01)
+    await load
+    writer.close()
+    return requests / (time.perf_counter() - started), sorted(pings)
+
+
+def gpu_like(name: str, model: Path) -> tuple[float, float]:
+    """Requests per second with a model that takes 20 ms whatever the batch, and the p99 of the health route, milliseconds."""
+    process, port = start(name, model, HOUSING_BENCHMARK_SECONDS=str(GPU_SECONDS))
+    try:
+        rate, pings = uvloop.run(_gpu_like(port, body_of(1), GPU_REQUESTS, "/" if name == "mosec" else "/ping"))
+        return rate, pings[int(len(pings) * 0.99)] * 1e3
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a server and all its processes."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def measure(name: str, model: Path) -> dict[str, Cell]:
     """Per cell: CPU microseconds per request, p50 and p99 in milliseconds."""
     process, port = start(name, model)
     found = {}
     try:
         for cell, (rows, clients, requests) in CELLS.items():
-            x = np.round(np.random.default_rng(2).standard_normal((rows, FEATURES)), 6)
-            body = json.dumps({"instances": x.tolist()}).encode()
+            body = body_of(rows)
             uvloop.run(drive(port, body, clients, max(300, requests // 5)))
             before = cpu_of_tree(process.pid)
             latencies = sorted(uvloop.run(drive(port, body, clients, requests)))
             spent = (cpu_of_tree(process.pid) - before) / requests * 1e6
             found[cell] = (spent, latencies[len(latencies) // 2] * 1e3, latencies[int(len(latencies) * 0.99)] * 1e3)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+        end(process)
     return found
+
+
+def rounds(names: list[str], model: Path, count: int) -> tuple[dict[str, list[dict[str, Cell]]], dict[int | str, float]]:
+    """What each server took in each round by cell; and the bare calls, measured between the rounds, as medians."""
+    seen: dict[str, list[dict[str, Cell]]] = {name: [] for name in names}
+    bare: dict[int | str, list[float]] = {1: [], 64: [], "paced": []}
+    for _ in range(count):
+        for rows in (1, 64):
+            bare[rows].append(bare_microseconds(model, rows))
+        bare["paced"].append(paced_microseconds(model))
+        for name in names:
+            try:
+                seen[name].append(measure(name, model))
+            except RivalMissingError as error:
+                print(f"# {error}", flush=True)
+    return seen, {rows: statistics.median(values) for rows, values in bare.items()}
+
+
+def one_row_and_many(recorder: Recorder, names: list[str], model: Path, count: int) -> None:
+    """CPU per request against the bare call and against each rival."""
+    seen, bare = rounds(names, model, count)
+    for cell, (rows, clients, _) in CELLS.items():
+        cpu = {name: statistics.median(one[cell][0] for one in found) for name, found in seen.items() if found}
+        p50, p99 = (statistics.median(one[cell][part] for one in seen["ours"]) for part in (1, 2))
+        note = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+        recorder.add(f"serving.{cell}.bare", cpu["ours"], bare[rows], "CPU us per request; rival the in-process call", note)
+        if clients == 1:
+            recorder.add(f"serving.{cell}.bare_paced", cpu["ours"], bare["paced"], "CPU us per request; rival that call at this pace")
+        for name in sorted(set(cpu) - {"ours"}):
+            recorder.add(f"serving.{cell}.{name}", cpu["ours"], cpu[name], f"CPU us per request; rival {name}")
+
+
+def slow_model(recorder: Recorder, names: list[str], model: Path, count: int) -> None:
+    """Throughput and health route with a GPU-like model."""
+    ideal = GPU_CLIENTS / GPU_SECONDS
+    for name in names:
+        try:
+            found = [gpu_like(name, model) for _ in range(count)]
+        except RivalMissingError as error:
+            print(f"# {error}", flush=True)
+            continue
+        rate, ping = (statistics.median(one[part] for one in found) for part in (0, 1))
+        recorder.add(f"serving.20 ms model, 64 clients.{name}", rate, ideal, f"requests per second of {name}; rival the ideal")
+        recorder.add(
+            f"serving.20 ms model, 64 clients.{name}.ping", ping, 50.0, f"p99 of {name}'s health route, milliseconds; rival the limit"
+        )
 
 
 def main() -> None:
@@ -126,28 +219,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--servers", default=",".join(SERVERS))
     arguments = parser.parse_args()
+    names = arguments.servers.split(",")
     if len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[1:])
     with tempfile.TemporaryDirectory() as folder, recording("serving") as recorder:
         model = Path(folder, "comparison.ubj")
         write(model)
-        bare, paced = {rows: bare_microseconds(model, rows) for rows in (1, 64)}, paced_microseconds(model)
-        seen: dict[str, list[dict[str, tuple[float, float, float]]]] = {}
-        for _ in range(arguments.rounds):
-            for name in arguments.servers.split(","):
-                try:
-                    seen.setdefault(name, []).append(measure(name, model))
-                except RivalMissingError as error:
-                    print(f"# {error}", flush=True)
-        for cell, (rows, clients, _) in CELLS.items():
-            cpu = {name: statistics.median(one[cell][0] for one in rounds) for name, rounds in seen.items() if rounds}
-            p50, p99 = (statistics.median(one[cell][part] for one in seen["ours"]) for part in (1, 2))
-            note = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"
-            recorder.add(f"serving.{cell}.bare", cpu["ours"], bare[rows], "CPU us per request; rival the in-process call", note)
-            if clients == 1:
-                recorder.add(f"serving.{cell}.bare_paced", cpu["ours"], paced, "CPU us per request; rival the in-process call at that pace")
-            for name in sorted(set(cpu) - {"ours"}):
-                recorder.add(f"serving.{cell}.{name}", cpu["ours"], cpu[name], f"CPU us per request; rival {name}")
+        one_row_and_many(recorder, names, model, arguments.rounds)
+        slow_model(recorder, [name for name in names if name in BATCHING], model, arguments.rounds)
 
 
 if __name__ == "__main__":

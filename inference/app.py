@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import traceback
 from collections.abc import Awaitable, Callable
 
 from inference.errors import RequestError
 from inference.http import Answer, Peer, Request
 from inference.invocations import Invocations
+from inference.machine import cores
 from inference.state import State
 from inference.tracing import new_request_id, request_id, trace_ids
 
@@ -104,14 +104,17 @@ class App:
 
     async def _execution_parameters(self, request: Request) -> Answer:  # noqa: ARG002
         megabytes = max(1, self.state.settings.max_body_bytes // (1024 * 1024))
-        workers = max(1, len(os.sched_getaffinity(0)))
-        facts = {"MaxConcurrentTransforms": workers, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": megabytes}
+        facts = {
+            "MaxConcurrentTransforms": self.state.settings.workers or cores(),
+            "BatchStrategy": "MULTI_RECORD",
+            "MaxPayloadInMB": megabytes,
+        }
         return Answer(json.dumps(facts).encode())
 
     async def _metrics(self, request: Request) -> Answer:  # noqa: ARG002
-        batcher = self.state.batcher
-        self.state.telemetry.queued_rows.set(batcher.queued_rows if batcher else 0)
-        return Answer(self.state.telemetry.exposition(), "text/plain; version=0.0.4; charset=utf-8")
+        siblings = self.state.siblings
+        text = self.state.telemetry.exposition() if siblings is None else await siblings.exposition(self.state.telemetry)
+        return Answer(text, "text/plain; version=0.0.4; charset=utf-8")
 
     async def _openapi(self, request: Request) -> Answer:  # noqa: ARG002
         from inference.openapi import document

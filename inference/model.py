@@ -47,9 +47,9 @@ class Model:
     series_seconds : what one unseen series took in the warm-up.
     """
 
-    def __init__(self, forecaster: Forecaster, on_member: OnMember | None = None) -> None:
+    def __init__(self, forecaster: Forecaster) -> None:
         self.forecaster = forecaster
-        self._voices = forecaster if on_member is None else with_timed_members(forecaster, on_member)
+        self._voices = forecaster
         self.version = forecaster.model_version
         self.load_seconds = 0.0
         self.series_seconds = 0.0
@@ -62,10 +62,21 @@ class Model:
     def load(cls, folder: Path, on_member: OnMember | None = None) -> Model:
         """Verify, load and warm up; a housing error says what is wrong with the artifact. `on_member` learns what each member took."""
         started = time.perf_counter()
-        model = cls(Forecaster.load(folder), on_member)
+        model = cls.cold(folder)
+        if on_member is not None:
+            model.report_to(on_member)
         model.warm_up()
         model.load_seconds = time.perf_counter() - started
         return model
+
+    @classmethod
+    def cold(cls, folder: Path) -> Model:
+        """Verify and load, without a prediction: no library has started a thread, so that the process can be forked."""
+        return cls(Forecaster.load(folder))
+
+    def report_to(self, on_member: OnMember) -> None:
+        """Tell `on_member` from now on what each member took."""
+        self._voices = with_timed_members(self.forecaster, on_member)
 
     def warm_up(self) -> None:
         """Answer one unseen series a few times: the first call pays for what the libraries set up, the quickest later one counts."""

@@ -1,65 +1,93 @@
-"""The command `serve`: what SageMaker runs in a hosting container (`IMAGE serve`).
-
-The socket opens at once and the model loads behind it, so /ping can say `503 loading` instead of refusing. SIGTERM: not ready at once,
-a short while in which requests that are on their way are still answered (each asks its client to reconnect), then the listening socket
-closes, what is in flight is finished, and the status is 0. A model that cannot be loaded ends the process with status 1 after it was said
-in the log and in /ping.
-"""
+"""The command `serve`: what SageMaker runs in a hosting container (`IMAGE serve`)."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import sys
-from contextlib import suppress
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import uvloop
 from threadpoolctl import threadpool_limits
 
 from housing.errors import SettingsError
-from inference.app import App
-from inference.connection import Connection, Connections
+from inference.machine import cores, devices
+from inference.model import Model
+from inference.process import BACKLOG, serve
 from inference.settings import Settings
+from inference.siblings import Siblings
 from inference.spans import exporting_spans
-from inference.state import State
-from inference.telemetry import Telemetry
-
-BACKLOG = 2048
-GRACE_SECONDS = 20
-"""For requests in flight at the end; SageMaker and Kubernetes kill after 30 s."""
+from inference.state import State, failure, settle_memory
+from inference.telemetry import Telemetry, json_log
+from inference.workers import Part, Say, Workers
 
 
-async def serve(settings: Settings, telemetry: Telemetry, listener: socket.socket) -> int:
-    """Serve on `listener` until SIGTERM or SIGINT; the exit status."""
-    state, loop, ending = State(settings, telemetry), asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending.set)
-    connections = Connections(App(state), settings.max_body_bytes)
-    sweeping = asyncio.create_task(connections.sweeping())
-    server = await loop.create_server(lambda: Connection(connections), sock=listener, backlog=BACKLOG)
-    loading = asyncio.create_task(_load(state, ending))
-    await ending.wait()
-    failed = state.phase == "failed"
-    if not failed:
-        state.phase = "draining"
-    await asyncio.sleep(settings.failure_seconds if failed else settings.drain_seconds)
-    server.close()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(connections.drained(), GRACE_SECONDS)
-    loading.cancel()
-    sweeping.cancel()
-    if state.batcher is not None:
-        state.batcher.close()
-    telemetry.close()
-    return 1 if failed else 0
+@dataclass
+class Forked:
+    """What the processes of a server with several workers do; `model` is loaded before they are forked, where they can share it."""
+
+    settings: Settings
+    listener: socket.socket
+    shared: bool
+    model: Model | None = None
+
+    def prepare(self) -> str:
+        """Load the model that is shared; why that failed, or nothing."""
+        if not self.shared:
+            return ""
+        started = time.perf_counter()
+        try:
+            self.model = Model.cold(self.settings.model_folder)
+        except Exception as error:  # noqa: BLE001 told by /ping and by the log
+            return failure(error, json_log())
+        settle_memory()
+        self.model.load_seconds = time.perf_counter() - started
+        return ""
+
+    def wait(self, told: int) -> int:
+        """Answer that the model is being loaded, until a failure is told or SIGTERM."""
+
+        async def begin(state: State) -> None:
+            loop, said = asyncio.get_running_loop(), asyncio.Event()
+            loop.add_reader(told, said.set)
+            await said.wait()
+            loop.remove_reader(told)
+            state.phase, state.reason = "failed", os.read(told, 65536).decode()
+
+        return uvloop.run(serve(replace(self.settings, drain_seconds=0), Telemetry(), self.listener, begin))
+
+    def work(self, part: Part, say: Say, folder: Path) -> int:
+        """Serve as one of the workers, once all are warm."""
+        telemetry = new_telemetry(self.settings)
+        try:
+            if self.model is None:
+                model = Model.load(self.settings.model_folder, telemetry.member)
+            else:
+                model = self.model
+                model.report_to(telemetry.member)
+                model.warm_up()
+        except Exception as error:  # noqa: BLE001 told by /ping and by the log
+            say(failure(error, telemetry.log))
+            return 1
+        settle_memory()
+        say("")
+
+        async def begin(state: State) -> None:
+            state.ready(model)
+
+        return uvloop.run(serve(self.settings, telemetry, self.listener, begin, Siblings(folder, part.number)))
 
 
-async def _load(state: State, ending: asyncio.Event) -> None:
-    await state.load()
-    if state.phase == "failed":
-        ending.set()
+def parts_of(settings: Settings) -> tuple[list[Part], bool]:
+    """The workers of this machine, and whether they can share one model: one per GPU, else one per core."""
+    visible = devices()
+    if visible:
+        count = min(settings.workers or len(visible), len(visible))
+        return [Part(number, {"CUDA_VISIBLE_DEVICES": visible[number]}) for number in range(count)], False
+    return [Part(number) for number in range(settings.workers or cores())], True
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -71,23 +99,36 @@ def listen(settings: Settings) -> socket.socket:
         raise SettingsError(message) from error
 
 
+def new_telemetry(settings: Settings) -> Telemetry:
+    """Telemetry of one process; SettingsError where spans are wanted without their packages."""
+    return Telemetry(exporting_spans() if settings.traces else None)
+
+
 def use_one_thread() -> None:
-    """One row is fastest on one thread; concurrency comes from batching and from more instances."""
+    """One row is fastest on one thread; concurrency comes from batching, and from a worker on each core."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     threadpool_limits(int(os.environ["OMP_NUM_THREADS"]))
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status."""
+    parts, shared = parts_of(settings)
+    if len(parts) == 1:
+        telemetry = new_telemetry(settings)
+        return uvloop.run(serve(settings, telemetry, listen(settings)))
+    forked = Forked(settings, listen(settings), shared)
+    log = json_log()
+    return Workers(parts, forked.wait, forked.work, settings.failure_seconds, log.warning).run(forked.prepare)
 
 
 def main() -> None:
     """Serve the model of SM_MODEL_DIR (else /opt/ml/model) on SAGEMAKER_BIND_TO_PORT (else 8080)."""
     use_one_thread()
     try:
-        settings = Settings.from_environment()
-        telemetry = Telemetry(exporting_spans() if settings.traces else None)
-        listener = listen(settings)
+        status = run(Settings.from_environment())
     except SettingsError as error:
         sys.exit(f"serve: {error}")
-    status = uvloop.run(serve(settings, telemetry, listener))
     sys.stdout.flush()
     # A load that is still running in its thread must not hold the process back.
     os._exit(status)

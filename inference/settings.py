@@ -26,6 +26,7 @@ class Settings:
     max_batch_rows : series in one call of the model.
     max_queue_rows : series that may wait; more get 503.
     deadline_seconds : an answer later than this is an error; SageMaker itself gives up after 60 s.
+    workers : processes that serve; 0 means one per GPU, else one per core.
     drain_seconds : how long a server that was told to end still accepts work while it already reports not ready.
     access_log : one log line per request; errors of the server are logged in any case.
     traces : OpenTelemetry spans, see `inference.spans`.
@@ -39,6 +40,7 @@ class Settings:
     max_batch_rows: int = 512
     max_queue_rows: int = 8192
     deadline_seconds: float = 50.0
+    workers: int = 0
     drain_seconds: float = 0.5
     failure_seconds: float = 2.0
     access_log: bool = False
@@ -59,6 +61,7 @@ class Settings:
             max_batch_rows=int(_number(environment, "HOUSING_MAX_BATCH_ROWS", cls.max_batch_rows)),
             max_queue_rows=int(_number(environment, "HOUSING_MAX_QUEUE_ROWS", cls.max_queue_rows)),
             deadline_seconds=_number(environment, "HOUSING_DEADLINE_SECONDS", 600.0 if batch else cls.deadline_seconds),
+            workers=int(_number(environment, "HOUSING_WORKERS", cls.workers)),
             drain_seconds=_number(environment, "HOUSING_DRAIN_SECONDS", cls.drain_seconds),
             failure_seconds=_number(environment, "HOUSING_FAILURE_SECONDS", cls.failure_seconds),
             access_log=environment.get("HOUSING_ACCESS_LOG", "").lower() == "true",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import os
 from dataclasses import dataclass, field
 from typing import Literal
 
+from housing.errors import HousingError
 from inference.batcher import Batcher
 from inference.errors import RequestError
 from inference.model import Model, Outlook
 from inference.series import Series
 from inference.settings import Settings
+from inference.siblings import Siblings
 from inference.telemetry import Telemetry
 
 Phase = Literal["loading", "ready", "draining", "failed"]
@@ -27,6 +31,7 @@ class State:
     reason: str = ""
     model: Model | None = None
     batcher: Batcher[Series, Outlook] | None = None
+    siblings: Siblings | None = None
 
     def ready(self, model: Model) -> None:
         """From now on the model answers. To be called on the event loop."""
@@ -39,9 +44,11 @@ class State:
             on_batch=self.telemetry.batch,
             expected_seconds=model.series_seconds,
         )
-        self.telemetry.loaded(model)
+        self.telemetry.loaded(model, self.batcher)
         if self.phase == "loading":
             self.phase = "ready"
+        facts = {"model_version": model.version, "load_seconds": round(model.load_seconds, 3), "process": os.getpid()}
+        self.telemetry.log.info("ready", extra={"facts": facts})
 
     def answering(self) -> Model:
         """The model; RequestError 503 while there is none."""
@@ -60,13 +67,10 @@ class State:
         """Load the model in a thread, so that /ping answers meanwhile. Any failure becomes the phase `failed` with its reason."""
         try:
             model = await asyncio.to_thread(self._loaded)
-        except Exception as error:
-            self.phase, self.reason = "failed", f"the model cannot be loaded: {' '.join(str(error).split()) or type(error).__name__}"
-            self.telemetry.log.error(self.reason, exc_info=_bug(error))
+        except Exception as error:  # noqa: BLE001 told by /ping and by the log
+            self.phase, self.reason = "failed", failure(error, self.telemetry.log)
         else:
             self.ready(model)
-            facts = {"model_version": model.version, "load_seconds": round(model.load_seconds, 3)}
-            self.telemetry.log.info("ready", extra={"facts": facts})
 
     def _loaded(self) -> Model:
         model = Model.load(self.settings.model_folder, self.telemetry.member)
@@ -80,8 +84,9 @@ def settle_memory() -> None:
     gc.freeze()
 
 
-def _bug(error: Exception) -> Exception | None:
-    """The error when its traceback is worth reading: an expected one says everything in its message."""
-    from housing.errors import HousingError
-
-    return None if isinstance(error, HousingError) else error
+def failure(error: Exception, log: logging.Logger) -> str:
+    """Why the model cannot be loaded, one line, which is also logged; with a traceback where that is worth reading."""
+    reason = f"the model cannot be loaded: {' '.join(str(error).split()) or type(error).__name__}"
+    # An expected error says everything in its message.
+    log.error(reason, exc_info=None if isinstance(error, HousingError) else error)
+    return reason

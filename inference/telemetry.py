@@ -7,11 +7,11 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from inference.batcher import BatchReport
+from inference.batcher import Batcher, BatchReport
 from inference.gpu import gpu_collector
 from inference.requests import RequestStatistics
 
@@ -33,7 +33,7 @@ class Telemetry:
         if (gpus := gpu_collector()) is not None:
             self.registry.register(gpus)
         self.spans = spans
-        self.log = _json_log()
+        self.log = json_log()
         registry = self.registry
         self._requests = RequestStatistics(_SECONDS)
         registry.register(self._requests)
@@ -44,7 +44,7 @@ class Telemetry:
         self._wait = Histogram("housing_queue_wait_seconds", "Wait of a batch's oldest request", buckets=_SECONDS, registry=registry)
         self._load = Gauge("housing_model_load_seconds", "Time to load and warm up", registry=registry)
         self._info = Gauge("housing_model_info", "The loaded model", ["model_version"], registry=registry)
-        self.queued_rows = Gauge("housing_queue_rows", "Series that wait", registry=registry)
+        self._queue = Gauge("housing_queue_rows", "Series that wait", registry=registry)
         self._members: dict[str, Histogram] = {}
 
     def started(self) -> float:
@@ -77,8 +77,9 @@ class Telemetry:
         self._predict.observe(report.predict_seconds)
         self._wait.observe(report.wait_seconds)
 
-    def loaded(self, model: Model) -> None:
-        """The model answers from now on."""
+    def loaded(self, model: Model, batcher: Batcher[Any, Any]) -> None:
+        """The model answers from now on, through `batcher`."""
+        self._queue.set_function(lambda: batcher.queued_rows)
         self._load.set(model.load_seconds)
         self._info.labels(model.version).set(1)
 
@@ -107,7 +108,8 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(content)
 
 
-def _json_log() -> logging.Logger:
+def json_log() -> logging.Logger:
+    """The log of the server: one JSON object per line on standard output."""
     log = logging.getLogger("inference")
     if not log.handlers:
         handler = logging.StreamHandler(sys.stdout)

@@ -7,7 +7,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from benchmarks.servers.comparison import Comparison
+from benchmarks.servers.comparison import model
 
 
 class Instances(BaseModel):
@@ -23,7 +23,7 @@ class Predictions(BaseModel):
 
 
 app = FastAPI()
-model = Comparison()
+served = model()
 
 
 @app.get("/ping")
@@ -33,7 +33,7 @@ def ping() -> dict[str, str]:
 
 @app.post("/invocations")
 async def invocations(request: Instances) -> Predictions:
-    values = model.predict(np.array(request.instances, dtype=np.float32))
+    values = served.predict(np.array(request.instances, dtype=np.float32))
     return Predictions(predictions=values.tolist())
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from flask import Flask, Response, jsonify, request
 from gunicorn.app.base import BaseApplication
 
-from benchmarks.servers.comparison import Comparison
+from benchmarks.servers.comparison import model
 
 app = Flask(__name__)
-model = Comparison()
+served = model()
 
 
 @app.get("/ping")
@@ -20,7 +20,7 @@ def ping() -> Response:
 @app.post("/invocations")
 def invocations() -> Response:
     rows = np.array(request.get_json()["instances"], dtype=np.float32)
-    return jsonify(predictions=model.predict(rows).tolist())
+    return jsonify(predictions=served.predict(rows).tolist())
 
 
 class Server(BaseApplication):

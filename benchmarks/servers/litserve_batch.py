@@ -5,14 +5,14 @@ import sys
 import litserve as ls
 import numpy as np
 
-from benchmarks.servers.comparison import Comparison
+from benchmarks.servers.comparison import model
 
 
 class Api(ls.LitAPI):
     """One row or several per request; LitServe batches requests, so rows are flattened and split again."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002 the name is LitServe's
-        self.model = Comparison()
+        self.model = model()
 
     def decode_request(self, request: dict) -> np.ndarray:
         return np.array(request["instances"], dtype=np.float32)

@@ -42,7 +42,7 @@ async def drive(port: int, body: bytes, concurrency: int, requests: int) -> list
             writer.write(message)
             header = await reader.readuntil(b"\r\n\r\n")
             assert b" 200 " in header.split(b"\r\n", 1)[0], header
-            await _read_body(reader, header.lower())
+            await read_body(reader, header.lower())
             latencies.append(time.perf_counter() - started)
         writer.close()
 
@@ -50,7 +50,8 @@ async def drive(port: int, body: bytes, concurrency: int, requests: int) -> list
     return latencies
 
 
-async def _read_body(reader: asyncio.StreamReader, header: bytes) -> None:
+async def read_body(reader: asyncio.StreamReader, header: bytes) -> None:
+    """The body that follows `header`, in lower case; thrown away."""
     if b"content-length: " in header:
         await reader.readexactly(int(header.split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0]))
         return

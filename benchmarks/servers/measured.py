@@ -11,7 +11,8 @@ from typing import Any
 import uvloop
 
 from benchmarks.record import cpu_seconds
-from inference.serve import listen, serve, use_one_thread
+from inference.process import serve
+from inference.serve import listen, use_one_thread
 from inference.settings import Settings
 from inference.telemetry import Telemetry
 
@@ -30,8 +31,8 @@ class Measured(Telemetry):
         for name in CALLS:
             setattr(self, name, self._watched(getattr(self, name)))
 
-    def loaded(self, model: Any) -> None:
-        super().loaded(model)
+    def loaded(self, model: Any, batcher: Any) -> None:
+        super().loaded(model, batcher)
         self.spent, self.cpu_when_ready = 0.0, cpu_seconds()
 
     def _watched(self, call: Callable[..., Any]) -> Callable[..., Any]:

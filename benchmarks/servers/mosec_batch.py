@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 from mosec import Server, Worker
 
-from benchmarks.servers.comparison import Comparison
+from benchmarks.servers.comparison import model
 
 
 class Predict(Worker):
@@ -12,7 +12,7 @@ class Predict(Worker):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = Comparison()
+        self.model = model()
 
     def deserialize(self, data: bytes) -> np.ndarray:
         return np.array(msgspec.json.decode(data)["instances"], dtype=np.float32)

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import uvloop
 
-from benchmarks.servers.comparison import FEATURES, Quickened
+from benchmarks.servers.comparison import FEATURES, Quickened, model
 from inference.batcher import Batcher
 from inference.connection import Connection, Connections
 from inference.http import Answer, Peer, Request
@@ -34,7 +34,7 @@ class App:
     """GET /ping and POST /invocations."""
 
     def __init__(self) -> None:
-        self.model = Quickened()
+        self.model = model(Quickened)
         self.telemetry = Telemetry()
         self.batcher: Batcher[Any, Any] | None = None
 

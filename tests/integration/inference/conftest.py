@@ -72,6 +72,7 @@ def start_server(model: Path, log: Path, **environment: str) -> Server:
         "SM_MODEL_DIR": str(model),
         "SAGEMAKER_BIND_TO_PORT": str(port),
         "HOUSING_SERVE_HOST": "127.0.0.1",
+        "HOUSING_WORKERS": "1",
         "OMP_NUM_THREADS": "1",
         **environment,
     }
@@ -101,7 +102,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 @pytest.fixture(scope="module")
 def server(synthetic_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One ready server for the tests that do not end it."""
-    running = start_server(synthetic_model, tmp_path_factory.mktemp("server") / "server.log")
+    running = start_server(synthetic_model, tmp_path_factory.mktemp("server") / "server.log", HOUSING_WORKERS="2")
     running.wait_ready()
     yield running
     running.stop()
