@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,9 @@ from housing.panel import Floats, Panel
 
 Origins = npt.NDArray[np.int64]
 Quantiles = npt.NDArray[np.float32]
+
+Fit = Callable[[str, int, Callable[[], Member]], Member]
+"""Name, column, what trains -> the fitted member."""
 
 MINIMUM_YEARS = 3
 """An origin needs this many years of history before it."""
@@ -154,6 +158,7 @@ def run_backtest(
     on_progress: Callable[[Progress], None] | None = None,
     completed: Backtest | None = None,
     on_origin: Callable[[Backtest], None] | None = None,
+    fit: Fit = lambda _name, _column, train: train(),
 ) -> Backtest:
     """Forecast from every origin with every member.
 
@@ -161,8 +166,9 @@ def run_backtest(
     attribute of the member: slow members refit rarely) and predicts from o.
 
     `settings` maps a member to the hyperparameters of its constructor; `completed` is a backtest of the same members
-    whose origins are not computed again; `on_origin` is called after each origin with all that is finished so far, for a
-    checkpoint.
+    whose origins are not computed again; `on_origin` is called after each origin with its forecasts, for a checkpoint;
+    `fit` is called for each fit with the member's name, the last column that it sees and what trains it, and returns the
+    fitted member: the one that `train` makes, or an equal one that was kept.
 
     Errors: SettingsError on an unknown member, DataError on an origin outside the panel or with too short a history.
     """
@@ -178,7 +184,8 @@ def run_backtest(
             hyperparameters = (settings or {}).get(name, {})
             start = max(fit_origin(panel, origin, member_class(name).REFIT_MONTHS), first_origin(panel, horizon))
             if fitted.get(name, (-1, None))[0] != start:
-                fitted[name] = (start, make_member(name, seed, **hyperparameters).fit(panel.until(start), horizon))
+                fresh = make_member(name, seed, **hyperparameters)
+                fitted[name] = (start, fit(name, start, partial(fresh.fit, panel.until(start), horizon)))
             forecast = fitted[name][1].predict(panel.until(origin), horizon)
             values[name] = forecast.astype(np.float32)[None]
             done += 1
@@ -186,7 +193,7 @@ def run_backtest(
                 on_progress(Progress(done, len(wanted) * len(members), name, origin))
         finished.append(Backtest(panel.regions, np.array([origin]), horizon, values))
         if on_origin:
-            on_origin(join_origins(finished))
+            on_origin(finished[-1])
     return join_origins(finished)
 
 

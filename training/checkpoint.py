@@ -3,6 +3,9 @@
 A piece of work is a unit, e.g. `xgboost/2011-01`; a unit may be saved several times, by rising step. Each save is one file,
 `UNIT.STEP.SHA256.npz`: written beside and renamed, so it is whole or absent, and its name says what its bytes must be, so a file torn by
 an interrupted upload is passed over for the step before. Files of another key (other code, data or settings) are never read.
+
+Work is offered when it is done and written when the interval has passed since the last time, or when the process is told to end, so that
+many small pieces cost one write.
 """
 
 from __future__ import annotations
@@ -10,8 +13,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +25,20 @@ import numpy as np
 import numpy.typing as npt
 
 from housing.atomic import write_atomically
+from housing.errors import SettingsError
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 FORMAT = 1
+INTERVAL_SECONDS = 30.0
+"""An interruption without notice costs at most about so much work; HOUSING_CHECKPOINT_SECONDS says otherwise."""
+_COST_SHARE = 0.02
+"""Writing may take this share of the time: after a slow write the next one waits longer."""
 _NAME = re.compile(r"(?P<unit>.+)\.(?P<step>\d{8})\.(?P<digest>[0-9a-f]{64})\.npz")
 _FACTS = "facts.json"
+
+
+_Content = tuple[Mapping[str, npt.NDArray[np.generic]], Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -44,17 +58,60 @@ class Checkpoints:
     folder : where SageMaker keeps checkpoints; need not exist.
     key : what the work is made from (code, data, settings); only checkpoints of the same key are read.
     keep : how many steps of a unit stay.
+    interval_seconds : how far apart writes are; 0 writes whatever is offered at once.
+
+    Attributes
+    ----------
+    cpu_seconds : what saving and reading has cost this process.
     """
 
-    def __init__(self, folder: Path, key: str, keep: int = 2) -> None:
+    def __init__(self, folder: Path, key: str, keep: int = 2, interval_seconds: float = 0.0) -> None:
         self.folder = folder
         self.key = key
         self.keep = keep
+        self.interval_seconds = interval_seconds
+        self.cpu_seconds = 0.0
+        self._pending: dict[str, tuple[int, Callable[[], _Content]]] = {}
+        self._last, self._pause = time.monotonic(), interval_seconds
+
+    def due(self) -> bool:
+        """Whether the interval has passed since the last write."""
+        return time.monotonic() - self._last >= self._pause
+
+    def offer(self, unit: str, step: int, content: Callable[[], _Content]) -> None:
+        """Finished work: `content` gives its arrays and facts, now or later, always the same. It is written when the time has come."""
+        self._pending[unit] = (step, content)
+        if self.due():
+            self.flush()
+
+    def withdraw(self, unit: str) -> None:
+        """Do not write what was offered of a unit: larger work that was offered holds it."""
+        self._pending.pop(unit, None)
+
+    def remove(self, unit: str) -> None:
+        """Remove what is kept of a unit."""
+        for path in self._files(unit):
+            path.unlink(missing_ok=True)
+
+    def flush(self) -> None:
+        """Write all that was offered."""
+        started = time.process_time()
+        while self._pending:
+            unit, (step, content) = next(iter(self._pending.items()))
+            arrays, facts = content()
+            self.save(unit, arrays, facts, step)
+            self._pending.pop(unit, None)  # an interruption before this line writes the same file again
+        spent = time.process_time() - started
+        self._last, self._pause = time.monotonic(), max(self.interval_seconds, spent / _COST_SHARE)
 
     def save(
         self, unit: str, arrays: Mapping[str, npt.NDArray[np.generic]], facts: Mapping[str, object] | None = None, step: int = 0
     ) -> None:
-        """Keep a step of a unit; older steps beyond `keep` go."""
+        """Keep a step of a unit now; older steps beyond `keep` go."""
+        with self._timed():
+            self._save(unit, arrays, facts, step)
+
+    def _save(self, unit: str, arrays: Mapping[str, npt.NDArray[np.generic]], facts: Mapping[str, object] | None, step: int) -> None:
         content = _pack(arrays, {"format": FORMAT, "key": self.key, "unit": unit, "facts": dict(facts or {})})
         name = f"{_file_unit(unit)}.{step:08d}.{hashlib.sha256(content).hexdigest()}.npz"
         write_atomically(self.folder / name, content)
@@ -63,11 +120,16 @@ class Checkpoints:
 
     def latest(self, unit: str) -> Checkpoint | None:
         """The newest step of a unit that is whole and of this key, or None."""
-        for path in self._files(unit):
-            found = self._read(path, unit)
-            if found is not None:
-                return found
-        return None
+        with self._timed():
+            return next((found for path in self._files(unit) if (found := self._read(path, unit)) is not None), None)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.process_time()
+        try:
+            yield
+        finally:
+            self.cpu_seconds += time.process_time() - started
 
     def _files(self, unit: str) -> list[Path]:
         """Files of a unit, newest step first."""
@@ -91,6 +153,18 @@ class Checkpoints:
             return None
         facts = header["facts"]
         return Checkpoint(step=int(match["step"]), arrays=arrays, facts=facts if isinstance(facts, dict) else {})
+
+
+def interval_seconds() -> float:
+    """HOUSING_CHECKPOINT_SECONDS, else the default; SettingsError when it is no number above 0."""
+    given = os.environ.get("HOUSING_CHECKPOINT_SECONDS", "")
+    try:
+        seconds = float(given) if given else INTERVAL_SECONDS
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise SettingsError(f"HOUSING_CHECKPOINT_SECONDS {given!r}: must be a number of seconds above 0")
+    return seconds
 
 
 def _file_unit(unit: str) -> str:

@@ -19,6 +19,30 @@ class Interrupted(BaseException):
     """The process was told to end. Like KeyboardInterrupt it passes `except Exception`."""
 
 
+class _Order:
+    """Whether this process has been told to end, and how many blocks hold the order back."""
+
+    given = False
+    held = 0
+
+
+def ending() -> bool:
+    """Whether the process has been told to end."""
+    return _Order.given
+
+
+@contextmanager
+def deferring() -> Iterator[None]:
+    """Hold an order to end back until the end of the block: what is inside looks at `ending()` often and stops at a good moment."""
+    _Order.held += 1
+    try:
+        yield
+    finally:
+        _Order.held -= 1
+    if _Order.given and not _Order.held:
+        raise Interrupted
+
+
 @contextmanager
 def raise_on_termination(grace_seconds: float = GRACE_SECONDS) -> Iterator[None]:
     """Raise Interrupted in the main thread on SIGTERM, and end the process when that has no effect within the grace.
@@ -36,8 +60,11 @@ def raise_on_termination(grace_seconds: float = GRACE_SECONDS) -> Iterator[None]
                 os._exit(EXIT_INTERRUPTED)
 
     def interrupt(_signum: int, _frame: FrameType | None) -> None:
-        raise Interrupted
+        _Order.given = True
+        if not _Order.held:
+            raise Interrupted
 
+    _Order.given = False
     previous_handler = signal.signal(signal.SIGTERM, interrupt)
     previous_descriptor = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     watcher = threading.Thread(target=watch, daemon=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+TRAIN_LOSS = "train:loss"
+EPOCH_SECONDS = "train:epoch_seconds"
 SCALED_QUANTILE_LOSS = "validation:scaled_quantile_loss"
 COVERAGE80 = "validation:coverage80"
 FIT_SECONDS = "train:seconds"
+CHECKPOINT_SHARE = "checkpoint:cpu_share"
+GPU_UTILIZATION = "gpu:utilization"
 
 
 def metric_line(name: str, value: float) -> str:

@@ -14,9 +14,10 @@ from housing.errors import ArtifactError
 from housing.features.block import Features
 from housing.forecast import QUANTILES
 from housing.members.attributed import MEDIAN, Attributed
+from housing.members.snapshot import fit_with_snapshots
 from housing.panel import Floats
 
-_STAMPS = ("model_guid", "train_finish_time")
+_STAMPS = ("model_guid", "train_finish_time", "output_options")
 """What CatBoost writes into a model beside the model: emptied, so that equal models are equal files."""
 
 
@@ -33,24 +34,22 @@ class CatBoost(Attributed):
         self._model: catboost.CatBoost | None = None
 
     def _train(self, features: Features, target: Floats, weight: Floats) -> None:
-        self._model = catboost.CatBoost(
-            {
-                "loss_function": "MultiQuantile:alpha=" + ",".join(str(q) for q in QUANTILES),
-                "iterations": self.rounds,
-                "depth": self.depth,
-                "learning_rate": self.learning_rate,
-                "l2_leaf_reg": 10,
-                "rsm": 0.5,
-                "bootstrap_type": "Bernoulli",
-                "subsample": 0.6,
-                "border_count": 64,
-                "random_seed": self.seed,
-                "thread_count": self.threads,
-                "allow_writing_files": False,
-                "logging_level": "Silent",
-            }
-        )
-        self._model.fit(catboost.Pool(features, label=target, weight=weight, thread_count=self.threads))
+        settings = {
+            "loss_function": "MultiQuantile:alpha=" + ",".join(str(q) for q in QUANTILES),
+            "iterations": self.rounds,
+            "depth": self.depth,
+            "learning_rate": self.learning_rate,
+            "l2_leaf_reg": 10,
+            "rsm": 0.5,
+            "bootstrap_type": "Bernoulli",
+            "subsample": 0.6,
+            "border_count": 64,
+            "random_seed": self.seed,
+            "thread_count": self.threads,
+            "allow_writing_files": False,
+            "logging_level": "Silent",
+        }
+        self._model = fit_with_snapshots(settings, catboost.Pool(features, label=target, weight=weight, thread_count=self.threads))
 
     def _quantiles(self, features: Features) -> npt.NDArray[Any]:
         assert self._model is not None  # noqa: S101 (predict has checked that the member is fitted)

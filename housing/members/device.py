@@ -1,14 +1,18 @@
-"""Device: where a network trains and answers. `HOUSING_DEVICE` is `auto` (the default), `cpu` or `cuda`."""
+"""Device: where members train and networks answer. `HOUSING_DEVICE` is `auto` (the default), `cpu` or `cuda`."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import torch
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from housing.errors import SettingsError
+
+if TYPE_CHECKING:
+    import torch
 
 VARIABLE = "HOUSING_DEVICE"
 CHOICES = ("auto", "cpu", "cuda")
@@ -16,10 +20,35 @@ CHOICES = ("auto", "cpu", "cuda")
 
 def choose_device() -> torch.device:
     """The first GPU where there is one and `HOUSING_DEVICE` does not forbid it, else the CPU, silently."""
+    import torch
+
+    return torch.device("cuda" if _wanted() != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def booster_device() -> str:
+    """`cuda` where a GPU is, `HOUSING_DEVICE` does not forbid it and the installed XGBoost was built for one, else `cpu`."""
+    import xgboost
+
+    return "cuda" if _wanted() != "cpu" and gpu_count() and xgboost.build_info().get("USE_CUDA") else "cpu"
+
+
+@lru_cache(maxsize=1)
+def gpu_count() -> int:
+    """GPUs that the driver offers; asked without a library that takes seconds to import."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    found = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return count.value if found else 0
+
+
+def _wanted() -> str:
     wanted = os.environ.get(VARIABLE, CHOICES[0])
     if wanted not in CHOICES:
         raise SettingsError(f"{VARIABLE} {wanted!r}: must be one of {', '.join(CHOICES)}")
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    return wanted
 
 
 @contextmanager
@@ -28,6 +57,8 @@ def reproducible(device: torch.device, threads: int) -> Iterator[None]:
 
     The process's own settings are restored at the end.
     """
+    import torch
+
     before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     # cuBLAS reads this when its first handle is made; without it a deterministic product is refused.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -14,7 +14,9 @@ from housing.errors import ArtifactError
 from housing.features.block import Features
 from housing.forecast import QUANTILES
 from housing.members.attributed import MEDIAN, Attributed
+from housing.members.device import booster_device
 from housing.members.trees import Trees
+from housing.members.watch import as_bytes, current
 from housing.panel import Floats
 
 
@@ -24,10 +26,21 @@ class XGBoost(Attributed):
     name: ClassVar[str] = "xgboost"
 
     def __init__(
-        self, seed: int = 0, rounds: int = 45, depth: int = 5, learning_rate: float = 0.12, threads: int = 1, **pooled: Any
+        self,
+        seed: int = 0,
+        *,
+        rounds: int = 45,
+        depth: int = 5,
+        learning_rate: float = 0.12,
+        threads: int = 1,
+        segment: int = 50,
+        **pooled: Any,
     ) -> None:
+        """After each `segment` of rounds the booster is read back from its own bytes and seeded anew: sampling draws from a generator
+        that no file holds, so only there a fit that was cut off can go on to the same bits."""
         super().__init__(seed=seed, **pooled)
         self.rounds, self.depth, self.learning_rate, self.threads = rounds, depth, learning_rate, threads
+        self.segment = max(1, segment)
         self._booster: xgboost.Booster | None = None
         self._small: Trees | None = None
 
@@ -44,10 +57,27 @@ class XGBoost(Attributed):
             "lambda": 10,
             "max_bin": 64,
             "nthread": self.threads,
-            "seed": self.seed,
+            "device": booster_device(),
         }
         data = xgboost.QuantileDMatrix(features, label=target, weight=weight, max_bin=64, nthread=self.threads)
-        self._booster = xgboost.train(settings, data, num_boost_round=self.rounds)
+        self._booster = self._boost(settings, data)
+        self._booster.set_param({"device": "cpu"})
+
+    def _boost(self, settings: dict[str, Any], data: xgboost.QuantileDMatrix) -> xgboost.Booster:
+        """Segment after segment, from the newest one that the watch has kept."""
+        watch = current()
+        saved = watch.restore()
+        done, content = (0, b"") if saved is None else (saved.done, saved.state["booster"].tobytes())
+        while True:
+            rounds = min(self.segment, self.rounds - done)
+            settings["seed"] = self.seed + done
+            booster = xgboost.train(settings, data, rounds, xgb_model=bytearray(content) if content else None)
+            done += rounds
+            if done >= self.rounds:
+                return booster
+            content = bytes(booster.save_raw("ubj"))
+            watch.keep(done, {"booster": as_bytes(content)})
+            watch.tell(done, self.rounds, float(booster.eval(data).rpartition(":")[2]))
 
     def _quantiles(self, features: Features) -> npt.NDArray[Any]:
         assert self._booster is not None  # noqa: S101 (predict has checked that the member is fitted)

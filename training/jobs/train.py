@@ -8,25 +8,25 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from housing.atomic import write_atomically
-from housing.backtest import Backtest, Progress, run_backtest
+from housing.backtest import Backtest, run_backtest
 from housing.errors import SettingsError
 from housing.members import make_member, member_class
 from housing.panel import Panel
-from training.checkpoint import Arrays, Checkpoints
+from training.checkpoint import Checkpoints, interval_seconds
 from training.content_key import content_key, file_hashes
 from training.contract import Container
 from training.entry import run_job
+from training.interrupt import Interrupted
 from training.log import say
-from training.metrics_log import COVERAGE80, FIT_SECONDS, SCALED_QUANTILE_LOSS, metric_line
+from training.metrics_log import CHECKPOINT_SHARE, COVERAGE80, FIT_SECONDS, SCALED_QUANTILE_LOSS, metric_line
 from training.plan import Plan
+from training.report import Report
+from training.resumable import Resumable
 from training.scores import validation_scores
-
-UNIT = "backtest"
 
 
 @dataclass(frozen=True)
@@ -67,28 +67,34 @@ def train(container: Container) -> None:
     choice = Choice.read(container.hyperparameters())
     panel, plan = Panel.load(channel), Plan.load(channel)
     key = content_key(file_hashes(channel), {"members": list(choice.members), "seed": choice.seed, "settings": choice.settings})
-    started = time.monotonic()
-    backtest = _backtest(panel, plan, choice, Checkpoints(container.checkpoints, key))
-    for name in choice.members:
-        _fit(panel, plan.horizon, name, choice, container.model / "members" / name)
+    started, cpu = time.monotonic(), time.process_time()
+    checkpoints = Checkpoints(container.checkpoints, key, interval_seconds=interval_seconds())
+    try:
+        resumable = Resumable(panel, plan, checkpoints)
+        backtest = _backtest(panel, plan, choice, resumable)
+        for name in choice.members:
+            _fit(name, choice, resumable, container.model / "members" / name)
+    except Interrupted:
+        checkpoints.flush()
+        raise
     backtest.save(container.model / "backtest.npz")
     loss, coverage = validation_scores(panel, backtest, plan)
-    say(metric_line(SCALED_QUANTILE_LOSS, loss))
-    say(metric_line(COVERAGE80, coverage))
-    seconds = time.monotonic() - started
-    say(metric_line(FIT_SECONDS, seconds))
+    say(f"{metric_line(SCALED_QUANTILE_LOSS, loss)} {metric_line(COVERAGE80, coverage)}")
+    share = checkpoints.cpu_seconds / max(time.process_time() - cpu, 1e-9)
+    say(f"{metric_line(FIT_SECONDS, time.monotonic() - started)} {metric_line(CHECKPOINT_SHARE, share)}")
     facts = {"members": list(choice.members), "seed": choice.seed, "settings": choice.settings, "content_key": key}
     write_atomically(container.model / "training.json", json.dumps(facts, indent=1, sort_keys=True) + "\n")
 
 
-def _backtest(panel: Panel, plan: Plan, choice: Choice, checkpoints: Checkpoints) -> Backtest:
-    saved = checkpoints.latest(UNIT)
-    completed = None if saved is None else _restore(panel, plan, saved.arrays)
+def _backtest(panel: Panel, plan: Plan, choice: Choice, resumable: Resumable) -> Backtest:
+    report = Report(panel, plan)
+    completed = resumable.finished_origins()
     if completed is not None:
-        say(f"resumed: {len(completed.origins)} of {len(plan.origins)} origins are finished")
+        report.finished(completed)
 
-    def report(progress: Progress) -> None:
-        say(f"{progress.done}/{progress.total} {progress.member} from {panel.dates[progress.origin]}")
+    def finish(origin: Backtest) -> None:
+        resumable.keep_origin(origin)
+        report.finished(origin)
 
     return run_backtest(
         panel,
@@ -97,25 +103,18 @@ def _backtest(panel: Panel, plan: Plan, choice: Choice, checkpoints: Checkpoints
         plan.horizon,
         seed=choice.seed,
         settings=choice.settings,
-        on_progress=report,
+        on_progress=report.progress,
         completed=completed,
-        on_origin=lambda finished: checkpoints.save(UNIT, _arrays(finished), step=len(finished.origins)),
+        on_origin=finish,
+        fit=resumable.fit,
     )
 
 
-def _arrays(backtest: Backtest) -> Arrays:
-    return {"origins": backtest.origins, **{f"values.{name}": values for name, values in backtest.values.items()}}
-
-
-def _restore(panel: Panel, plan: Plan, arrays: Arrays) -> Backtest:
-    values = {name.removeprefix("values."): array.astype(np.float32) for name, array in arrays.items() if name.startswith("values.")}
-    return Backtest(panel.regions, arrays["origins"].astype(np.int64), plan.horizon, values)
-
-
-def _fit(panel: Panel, horizon: int, name: str, choice: Choice, folder: Path) -> None:
+def _fit(name: str, choice: Choice, resumable: Resumable, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    member = make_member(name, choice.seed, **choice.settings[name]).fit(panel.until(len(panel.dates) - 1), horizon)
-    member.save(folder)
+    panel, last = resumable.panel, len(resumable.panel.dates) - 1
+    fresh = make_member(name, choice.seed, **choice.settings[name])
+    resumable.fit(name, last, partial(fresh.fit, panel.until(last), resumable.plan.horizon)).save(folder)
     say(f"{name}: fitted on {len(panel.regions)} regions up to {panel.dates[-1]}")
 
 

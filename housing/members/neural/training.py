@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from housing.members.neural.network import Parameters, Shape, initial_parameters, pinball, quantiles
+from housing.members.neural.state import from_arrays, to_arrays
+from housing.members.watch import current
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,17 @@ class Training:
         return cls(shape, schedule, parameters, optimizer, torch.Generator(device).manual_seed(seed + 1))
 
     def run(self, rows: Rows) -> Parameters:
-        """Train to the end of the schedule; the finished parameters, detached."""
-        while self.done < self.schedule.steps:
-            self.step(rows)
+        """Train to the end of the schedule; the finished parameters, detached. A run that was cut off goes on from its kept state."""
+        watch = current()
+        saved = watch.restore()
+        if saved is not None:
+            from_arrays(self, saved.state, saved.done)
+        with watch.whole_steps():
+            while self.done < self.schedule.steps:
+                loss = self.step(rows)
+                if watch.wants() and self.done < self.schedule.steps:
+                    watch.tell(self.done, self.schedule.steps, float(loss) / self.shape.networks)
+                    watch.keep(self.done, to_arrays(self))
         return {name: value.detach() for name, value in self.parameters.items()}
 
     def state(self) -> dict[str, Any]:
@@ -85,8 +95,8 @@ class Training:
         self.generator.set_state(state["generator"])
         self.done = int(state["done"])
 
-    def step(self, rows: Rows) -> None:
-        """One update of every network, each on a batch of its own."""
+    def step(self, rows: Rows) -> Tensor:
+        """One update of every network, each on a batch of its own; the sum of their losses, detached."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.done)
         size = (self.shape.networks, min(self.schedule.batch, len(rows.target)))
@@ -98,6 +108,7 @@ class Training:
         torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), 5.0)
         self.optimizer.step()
         self.done += 1
+        return loss.detach()
 
     def _masks(self, size: tuple[int, int]) -> list[Tensor]:
         """Dropout masks of the input and of each block, scaled to mean 1."""

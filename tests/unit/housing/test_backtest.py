@@ -50,9 +50,10 @@ def test_a_resumed_backtest_equals_an_uninterrupted_one() -> None:
     panel, members, origins = make_panel(), ("naive", "xgboost"), [60, 63, 66, 70]
     checkpoints: list[Backtest] = []
     whole = run_backtest(panel, members, origins, 6, settings=SETTINGS, on_origin=checkpoints.append)
-    assert [len(c.origins) for c in checkpoints] == [1, 2, 3, 4]
+    assert [c.origins.tolist() for c in checkpoints] == [[60], [63], [66], [70]]
+    finished = join_origins(checkpoints[:2])
     seen: list[Progress] = []
-    same(run_backtest(panel, members, origins, 6, settings=SETTINGS, completed=checkpoints[1], on_progress=seen.append), whole)
+    same(run_backtest(panel, members, origins, 6, settings=SETTINGS, completed=finished, on_progress=seen.append), whole)
     assert [p.origin for p in seen] == [66, 66, 70, 70]
     assert [p.done for p in seen] == [5, 6, 7, 8]
 
