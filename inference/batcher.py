@@ -222,7 +222,8 @@ class Batcher(Generic[Item, Answer]):
             self._finish(batch, outcome, seconds)
             return
         self._finish(batch, outcome, seconds)
-        self._wanted_rows = _rows(batch)
+        # All who are known to be there: those that wait, and those just answered.
+        self._wanted_rows = min(self._max_rows, _rows(batch) + self.queued_rows)
         self._linger = self._loop.call_later(LINGER_SHARE * estimate, self._end_linger)
         if self.queued_rows >= self._wanted_rows:
             self._end_linger()
