@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ class CatBoost(Attributed):
     name: ClassVar[str] = "catboost"
 
     def __init__(
-        self, seed: int = 0, rounds: int = 80, depth: int = 4, learning_rate: float = 0.15, threads: int = 1, **pooled: Any
+        self, seed: int = 0, rounds: int = 50, depth: int = 4, learning_rate: float = 0.15, threads: int = 1, **pooled: Any
     ) -> None:
         super().__init__(seed=seed, **pooled)
         self.rounds, self.depth, self.learning_rate, self.threads = rounds, depth, learning_rate, threads
@@ -65,6 +66,8 @@ class CatBoost(Attributed):
         metadata = self._model.get_metadata()
         for stamp in _STAMPS:
             metadata[stamp] = ""
+        # The rest says how it was trained; this also where its files were, and whether snapshots were taken.
+        metadata["params"] = json.dumps({name: value for name, value in json.loads(metadata["params"]).items() if name != "flat_params"})
         write_atomically(folder / "model.cbm", self._model._serialize_model())
 
     def _load_model(self, folder: Path) -> None:
