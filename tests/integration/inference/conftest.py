@@ -66,8 +66,12 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def start_server(model: Path, log: Path, **environment: str) -> Server:
+def start_server(model: Path, log: Path, by_command: str | None = None, **environment: str) -> Server:
+    """`serve` as a container runs it, or `housing serve --model BY_COMMAND`."""
     port = free_port()
+    words = ["-m", "inference.serve"]
+    if by_command is not None:
+        words = ["-m", "cli.main", "serve", "--model", by_command, "--port", str(port)]
     settings = {
         "SM_MODEL_DIR": str(model),
         "SAGEMAKER_BIND_TO_PORT": str(port),
@@ -77,9 +81,7 @@ def start_server(model: Path, log: Path, **environment: str) -> Server:
         **environment,
     }
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "inference.serve"], env={**os.environ, **settings}, stdout=output, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen([sys.executable, *words], env={**os.environ, **settings}, stdout=output, stderr=subprocess.STDOUT)
     return Server(process, port, log)
 
 
@@ -88,8 +90,8 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts servers that end with the test."""
     started: list[Server] = []
 
-    def begin(model: Path, **environment: str) -> Server:
-        started.append(start_server(model, tmp_path / f"server{len(started)}.log", **environment))
+    def begin(model: Path, by_command: str | None = None, **environment: str) -> Server:
+        started.append(start_server(model, tmp_path / f"server{len(started)}.log", by_command, **environment))
         return started[-1]
 
     yield begin
