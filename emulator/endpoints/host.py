@@ -50,12 +50,6 @@ class Host:
         self._lost = self._instance
         return any(host.pool is not None for host in among)
 
-    @property
-    def pid(self) -> int | None:
-        """The container's process; None while there is none."""
-        instance = self._instance
-        return instance.pid if instance is not None else None
-
     def start(self) -> None:
         """Start the container, wait until it answers its ping, and watch over it from then on.
 

@@ -57,11 +57,6 @@ class Instance:
             raise VariantError(f"{reason}: {error}") from error
         self.pool = Pool(self._server.port)
 
-    @property
-    def pid(self) -> int | None:
-        """The container's process; None before its start."""
-        return self._server.process.pid if self._server is not None else None
-
     def wait(self, timeout_seconds: float) -> int | None:
         """The exit status, or None while it runs."""
         status = self._server.process.wait(timeout_seconds) if self._server is not None else 0

@@ -17,14 +17,13 @@ class Reading:
     ----------
     at
         The moment, in seconds of the monotonic clock.
-    invocations, per_instance
-        Invocations so far; and each divided by the number of instances there were when it came.
+    per_instance
+        Invocations so far, each divided by the number of instances there were when it came.
     busy_seconds
         The time that all invocations took so far, also those under way: its growth per second is their concurrency.
     """
 
     at: float
-    invocations: int
     per_instance: float
     busy_seconds: float
 
@@ -32,10 +31,10 @@ class Reading:
 class Load:
     """The counters of one variant. `begin` and `end` are for the event loop; a reading from another thread may be off by one call."""
 
-    __slots__ = ("_busy_seconds", "_in_flight", "_invocations", "_per_instance", "_since")
+    __slots__ = ("_busy_seconds", "_in_flight", "_per_instance", "_since")
 
     def __init__(self) -> None:
-        self._invocations, self._per_instance = 0, 0.0
+        self._per_instance = 0.0
         self._busy_seconds, self._in_flight, self._since = 0.0, 0, time.monotonic()
 
     def begin(self, instances: int) -> None:
@@ -44,7 +43,6 @@ class Load:
         self._busy_seconds += self._in_flight * (now - self._since)
         self._since = now
         self._in_flight += 1
-        self._invocations += 1
         self._per_instance += 1 / (instances or 1)
 
     def end(self) -> None:
@@ -57,7 +55,7 @@ class Load:
     def read(self) -> Reading:
         """The counters now."""
         now = time.monotonic()
-        return Reading(now, self._invocations, self._per_instance, self._busy_seconds + self._in_flight * (now - self._since))
+        return Reading(now, self._per_instance, self._busy_seconds + self._in_flight * (now - self._since))
 
 
 class Loads:
