@@ -17,28 +17,28 @@ class RequestStatistics(Collector):
     def __init__(self, bounds: Sequence[float]) -> None:
         self.in_flight = 0
         self._bounds = tuple(bounds)
-        self._answered: dict[tuple[str, int], int] = {}
-        self._buckets: dict[str, list[int]] = {}
-        self._seconds: dict[str, float] = {}
+        # By route and status: how many in each bucket, and last the sum of their seconds. One look-up per request.
+        self._cells: dict[tuple[str, int], list[float]] = {}
 
     def add(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        key = (route, status)
-        self._answered[key] = self._answered.get(key, 0) + 1
-        if route not in self._buckets:
-            self._buckets[route], self._seconds[route] = [0] * (len(self._bounds) + 1), 0.0
-        self._buckets[route][bisect_left(self._bounds, seconds)] += 1
-        self._seconds[route] += seconds
+        cell = self._cells.get((route, status))
+        if cell is None:
+            cell = self._cells[route, status] = [0] * (len(self._bounds) + 1) + [0.0]
+        cell[bisect_left(self._bounds, seconds)] += 1
+        cell[-1] += seconds
 
     def collect(self) -> Iterator[Metric]:
         """The three families as Prometheus knows them."""
         answered = CounterMetricFamily("housing_requests", "Requests by route and status", labels=["route", "status"])
-        for (route, status), count in self._answered.items():
-            answered.add_metric([route, str(status)], count)
+        by_route: dict[str, list[float]] = {}
+        for (route, status), cell in self._cells.items():
+            answered.add_metric([route, str(status)], sum(cell[:-1]))
+            by_route[route] = [one + other for one, other in zip(by_route.get(route, [0] * len(cell)), cell, strict=True)]
         latency = HistogramMetricFamily("housing_request_seconds", "Time to the answer", labels=["route"])
         names = [*map(floatToGoString, self._bounds), "+Inf"]
-        for route, counts in self._buckets.items():
-            latency.add_metric([route], list(zip(names, accumulate(counts), strict=True)), self._seconds[route])
+        for route, (*counts, seconds) in by_route.items():
+            latency.add_metric([route], list(zip(names, accumulate(counts), strict=True)), seconds)
         yield answered
         yield latency
         yield GaugeMetricFamily("housing_requests_in_flight", "Requests being answered", value=self.in_flight)
