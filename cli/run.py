@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -34,8 +35,10 @@ def run(  # noqa: PLR0917 typer makes options of them
 
     from pipelines import execution, progress
     from pipelines.aws import for_caller
+    from pipelines.campaign import see_through
+    from pipelines.details import Details
     from pipelines.errors import ExecutionError
-    from pipelines.follow import follow, require_success
+    from pipelines.follow import require_success
     from pipelines.settings import Settings
 
     console = Console()
@@ -48,7 +51,8 @@ def run(  # noqa: PLR0917 typer makes options of them
         _agree(settings, max_usd, yes=yes, dry_run=dry_run)
         execution_arn = _launch(panel, parse_lags(lag), settings)
     try:
-        final = progress.show(follow(execution_arn, settings), console)
+        look_up = Details(settings).of
+        final = see_through(execution_arn, settings, typer.echo, lambda snapshots: progress.show(snapshots, console, look_up))
     except KeyboardInterrupt:
         typer.echo("the execution goes on; follow it with `housing run --attach`, end it with `housing stop`", err=True)
         raise typer.Exit(130) from None
@@ -58,6 +62,7 @@ def run(  # noqa: PLR0917 typer makes options of them
 
 def _agree(settings: Settings, max_usd: float | None, *, yes: bool, dry_run: bool) -> None:
     """Hold the run to its budget, show the plan and ask."""
+    from pipelines.capacity import choices
     from pipelines.cost.run import estimate_run, require_budget
     from pipelines.export import export_cached
     from pipelines.plan import plan_run
@@ -65,7 +70,9 @@ def _agree(settings: Settings, max_usd: float | None, *, yes: bool, dry_run: boo
     estimate = estimate_run(export_cached(settings), settings)
     if max_usd is not None:
         require_budget(estimate, max_usd)
-    agree(plan_run(estimate, settings), yes=yes, dry_run=dry_run)
+    ladder = tuple(f"where capacity lacks: {choice.described(settings)}" for choice in choices(settings)[1:])
+    plan = plan_run(estimate, settings)
+    agree(replace(plan, steps=(*plan.steps, *ladder)), yes=yes, dry_run=dry_run)
 
 
 def _launch(panel: str, lags: dict[str, int], settings: Settings) -> str:

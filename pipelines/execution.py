@@ -39,12 +39,14 @@ def upsert(definition: str, settings: Settings) -> Literal["created", "updated",
     return "updated"
 
 
-def start(parameters: Mapping[str, str], settings: Settings) -> str:
+def start(parameters: Mapping[str, str], settings: Settings, description: str = "") -> str:
     """Start an execution and return its ARN. The request token makes a retried call start it once."""
+    said: dict[str, str] = {"PipelineExecutionDescription": description} if description else {}
     response = client("sagemaker", settings).start_pipeline_execution(
         PipelineName=settings.pipeline_name,
         PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
         ClientRequestToken=_token(),
+        **said,
     )
     return str(response["PipelineExecutionArn"])
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import execution, versions
+from pipelines import capacity, execution, versions
 from pipelines.approved import upload_approved
 from pipelines.export import export_cached
 from pipelines.settings import Settings
@@ -37,4 +37,21 @@ def launch(source: Path, horizon: int, settings: Settings, say: Callable[[str], 
     there = execution.running(settings)
     if there and change == "unchanged" and execution.parameters_of(there, settings).items() >= parameters.items():
         return Launch(there, attached=True)
-    return Launch(execution.start(parameters, settings), attached=False)
+    first = capacity.choices(settings)[0]
+    say(f"training on {first.described(settings)}")
+    return Launch(execution.start(parameters, settings, first.described(settings)), attached=False)
+
+
+def relaunch(execution_arn: str, choice: capacity.Choice, settings: Settings) -> str:
+    """Start an execution with the parameters of an earlier one on other machines; returns its ARN.
+
+    The pipeline keeps the definition that it had: the other build is in place only for the start.
+    """
+    settings = versions.pinned(settings)
+    parameters = execution.parameters_of(execution_arn, settings) | choice.parameters()
+    usual = export_cached(settings)
+    execution.upsert(export_cached(settings.model_copy(update={"use_spot": choice.spot})), settings)
+    try:
+        return execution.start(parameters, settings, choice.described(settings))
+    finally:
+        execution.upsert(usual, settings)

@@ -55,6 +55,9 @@ class Settings(HostingSettings):
     processing_instance_type: str = "ml.m5.xlarge"
     baselines_instance_type: str = "ml.m5.xlarge"
     training_instance_type: str = "ml.g5.2xlarge"
+    training_fallback_types: tuple[str, ...] = ("ml.g5.xlarge", "ml.g4dn.xlarge")
+    baselines_fallback_types: tuple[str, ...] = ("ml.m5.2xlarge",)
+    training_instance_count: PositiveInt = 1
     transform_instance_type: str = "ml.m5.xlarge"
     volume_size_gib: PositiveInt = 30
     use_spot: bool = True
@@ -70,7 +73,7 @@ class Settings(HostingSettings):
         "xgboost": ("xgboost",),
         "catboost": ("catboost",),
         "neural": ("neural",),
-        "statistical": ("statistical",),
+        "statistical": ("statistical", "trend"),
     }
     horizon_months: PositiveInt = 12
     origins: PositiveInt = 8

@@ -82,7 +82,7 @@ def cost_of_execution(execution_arn: str, settings: Settings) -> ExecutionCost:
     table = prices.load(settings.prices_file)
     taken = snapshot.take(execution_arn, settings)
     sagemaker = client("sagemaker", settings)
-    costs = [_cost(step, sagemaker, table) for step in taken.steps if step.job_name and not step.cached]
+    costs = [cost_of_job(step, describe_job(step, sagemaker), table) for step in taken.steps if step.job_name and not step.cached]
     return ExecutionCost(execution_arn, taken.status, tuple(costs), _reused(taken))
 
 
@@ -90,10 +90,15 @@ def _reused(taken: Snapshot) -> tuple[str, ...]:
     return tuple(step.name for step in taken.steps if step.cached)
 
 
-def _cost(step: StepState, sagemaker: Any, table: Prices) -> StepCost:
-    describe, read = _KINDS[step.job_kind]
-    job = getattr(sagemaker, describe)(**{f"{step.job_kind}Name": step.job_name})
-    cluster, running, billable = read(job)
+def describe_job(step: StepState, sagemaker: Any) -> dict[str, Any]:
+    """What the service knows of the job behind a step."""
+    described: dict[str, Any] = getattr(sagemaker, _KINDS[step.job_kind][0])(**{f"{step.job_kind}Name": step.job_name})
+    return described
+
+
+def cost_of_job(step: StepState, job: Mapping[str, Any], table: Prices) -> StepCost:
+    """The cost of the job of a step, from its description; what still runs counts up to now."""
+    cluster, running, billable = _KINDS[step.job_kind][1](job)
     count, hourly = int(cluster["InstanceCount"]), table.sagemaker_usd_per_hour(cluster["InstanceType"])
     volume = float(cluster.get("VolumeSizeInGB", 0)) * table.storage_usd_per_gib_month.ml_volume / table.hours_per_month
     hours = [seconds / SECONDS_PER_HOUR * count for seconds in (billable, running)]

@@ -8,7 +8,11 @@ from __future__ import annotations
 NAMES: tuple[str, ...] = (
     "validation:scaled_quantile_loss",
     "validation:coverage80",
+    "train:loss",
+    "train:epoch_seconds",
     "train:seconds",
+    "gpu:utilization",
+    "checkpoint:cpu_share",
 )
 
 _NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"

@@ -26,11 +26,11 @@ def call_retries() -> list[RetryPolicy]:
 
 
 def job_retries() -> list[RetryPolicy]:
-    """For a job, also the lack of machines: minutes apart, for up to six hours."""
+    """For a job, also the lack of machines: minutes apart, for half an hour; then `housing run` takes the next choice of machines."""
     faults = [
         SageMakerJobExceptionTypeEnum.CAPACITY_ERROR,
         SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT,
         SageMakerJobExceptionTypeEnum.INTERNAL_ERROR,
     ]
-    scarcity = SageMakerJobStepRetryPolicy(exception_types=faults, interval_seconds=60, backoff_rate=2.0, expire_after_mins=360)
+    scarcity = SageMakerJobStepRetryPolicy(exception_types=faults, interval_seconds=60, backoff_rate=2.0, expire_after_mins=30)
     return [*call_retries(), scarcity]

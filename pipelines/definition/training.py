@@ -22,6 +22,9 @@ from pipelines.settings import Settings
 CPU_STEPS = frozenset({"baselines", "linear", "statistical"})
 """Train steps that gain nothing from a GPU."""
 
+LIGHT_STEPS = frozenset({"baselines", "linear"})
+"""Train steps that one machine does in minutes at any size."""
+
 
 def train(context: Context, prepared: ProcessingStep, name: str, members: Sequence[str]) -> TrainingStep:
     """Fit `members` and backtest them: the step `Train-NAME`."""
@@ -52,7 +55,7 @@ def _compute(context: Context, name: str) -> Compute:
     settings, parameters = context.settings, context.parameters
     return Compute(
         instance_type=parameters.baselines_instance_type if name in CPU_STEPS else parameters.training_instance_type,
-        instance_count=1,
+        instance_count=1 if name in LIGHT_STEPS else settings.training_instance_count,
         volume_size_in_gb=settings.volume_size_gib,
         volume_kms_key_id=settings.kms_key_id,
         enable_managed_spot_training=settings.use_spot,
