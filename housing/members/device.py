@@ -19,10 +19,12 @@ CHOICES = ("auto", "cpu", "cuda")
 
 
 def choose_device() -> torch.device:
-    """The first GPU where there is one and `HOUSING_DEVICE` does not forbid it, else the CPU, silently."""
+    """A GPU where there is one and `HOUSING_DEVICE` does not forbid it, else the CPU, silently. torchrun's LOCAL_RANK says which one."""
     import torch
 
-    return torch.device("cuda" if _wanted() != "cpu" and torch.cuda.is_available() else "cpu")
+    if _wanted() == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
 
 
 def booster_device() -> str:

@@ -15,6 +15,7 @@ from housing.features.block import Features
 from housing.forecast import QUANTILES
 from housing.members.attributed import MEDIAN, Attributed
 from housing.members.device import booster_device
+from housing.members.peers import current as current_peers
 from housing.members.trees import Trees
 from housing.members.watch import as_bytes, current
 from housing.panel import Floats
@@ -29,17 +30,22 @@ class XGBoost(Attributed):
         self,
         seed: int = 0,
         *,
-        rounds: int = 45,
+        rounds: int = 30,
+        parallel_trees: int = 3,
         depth: int = 5,
         learning_rate: float = 0.12,
         threads: int = 1,
         segment: int = 50,
         **pooled: Any,
     ) -> None:
-        """After each `segment` of rounds the booster is read back from its own bytes and seeded anew: sampling draws from a generator
-        that no file holds, so only there a fit that was cut off can go on to the same bits."""
+        """`parallel_trees` are grown side by side in each round and averaged: their samples differ, so their errors cancel.
+
+        After each `segment` of rounds the booster is read back from its own bytes and seeded anew: sampling draws from a generator that no
+        file holds, so only there a fit that was cut off can go on to the same bits.
+        """
         super().__init__(seed=seed, **pooled)
-        self.rounds, self.depth, self.learning_rate, self.threads = rounds, depth, learning_rate, threads
+        self.rounds, self.parallel_trees = rounds, parallel_trees
+        self.depth, self.learning_rate, self.threads = depth, learning_rate, threads
         self.segment = max(1, segment)
         self._booster: xgboost.Booster | None = None
         self._small: Trees | None = None
@@ -49,6 +55,7 @@ class XGBoost(Attributed):
             "objective": "reg:quantileerror",
             "quantile_alpha": list(QUANTILES),
             "tree_method": "hist",
+            "num_parallel_tree": self.parallel_trees,
             "max_depth": self.depth,
             "eta": self.learning_rate,
             "subsample": 0.6,
@@ -59,7 +66,8 @@ class XGBoost(Attributed):
             "nthread": self.threads,
             "device": booster_device(),
         }
-        data = xgboost.QuantileDMatrix(features, label=target, weight=weight, max_bin=64, nthread=self.threads)
+        mine = current_peers().rows
+        data = xgboost.QuantileDMatrix(features[mine], label=target[mine], weight=weight[mine], max_bin=64, nthread=self.threads)
         self._booster = self._boost(settings, data)
         self._booster.set_param({"device": "cpu"})
 

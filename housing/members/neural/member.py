@@ -51,9 +51,12 @@ class Neural(Pooled):
         input_dropout: float = 0.9,
         dropout: float = 0.5,
         threads: int = 1,
+        compiled: bool = False,
         **pooled: Any,
     ) -> None:
+        """`compiled` sends training through torch.compile: worth its minute where a fit takes many, and other last bits."""
         super().__init__(seed=seed, **pooled)
+        self.compiled = compiled
         self.networks, self.hidden, self.blocks, self.threads = networks, hidden, blocks, threads
         self.schedule = Schedule(steps, batch, learning_rate, weight_decay, input_dropout, dropout)
         self._encoder: Encoder | None = None
@@ -66,7 +69,9 @@ class Neural(Pooled):
         rows = Rows(*(torch.as_tensor(column, dtype=torch.float32, device=device) for column in columns))
         shape = Shape(self.networks, self._encoder.width, self.hidden, self.blocks)
         with reproducible(device, self.threads):
-            self._parameters = Training.begin(shape, self.schedule, self.seed, device).run(rows)
+            training = Training.begin(shape, self.schedule, self.seed, device)
+            training.compiled = self.compiled
+            self._parameters = training.run(rows)
 
     def _quantiles(self, features: Features) -> npt.NDArray[Any]:
         assert self._encoder is not None  # noqa: S101 (predict has checked that the member is fitted)

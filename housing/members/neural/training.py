@@ -10,9 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from housing.members.neural.network import Parameters, Shape, initial_parameters, pinball, quantiles
+from housing.members.neural.network import Parameters, Shape, initial_parameters, pinball
+from housing.members.neural.parallel import Networks, compiled, part, shared
 from housing.members.neural.state import from_arrays, to_arrays
+from housing.members.peers import Peers
+from housing.members.peers import current as current_peers
 from housing.members.watch import current
+
+_ALONE = Peers()
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,14 @@ class Training:
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     done: int = field(default=0)
+    compiled: bool = field(default=False)
+    networks: torch.nn.Module | None = field(default=None)
 
     @classmethod
     def begin(cls, shape: Shape, schedule: Schedule, seed: int, device: torch.device) -> Training:
         """Fresh state. Parameters are drawn on the CPU, so that they are the same on every device."""
         drawn = initial_parameters(shape, torch.Generator().manual_seed(seed))
-        parameters = {name: value.to(device).requires_grad_() for name, value in drawn.items()}
+        parameters: Parameters = {name: torch.nn.Parameter(value.to(device)) for name, value in drawn.items()}
         matrices = [value for name, value in parameters.items() if not name.endswith(".bias")]
         biases = [value for name, value in parameters.items() if name.endswith(".bias")]
         groups = [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": biases, "weight_decay": 0.0}]
@@ -72,9 +79,13 @@ class Training:
         saved = watch.restore()
         if saved is not None:
             from_arrays(self, saved.state, saved.done)
+        peers = current_peers()
+        self.networks = shared(self.parameters, peers, min(self.schedule.batch, len(rows.target)))
+        if self.compiled:
+            self.networks = compiled(self.networks)
         with watch.whole_steps():
             while self.done < self.schedule.steps:
-                loss = self.step(rows)
+                loss = self.step(rows, peers)
                 if watch.wants() and self.done < self.schedule.steps:
                     watch.tell(self.done, self.schedule.steps, float(loss) / self.shape.networks)
                     watch.keep(self.done, to_arrays(self))
@@ -95,13 +106,19 @@ class Training:
         self.generator.set_state(state["generator"])
         self.done = int(state["done"])
 
-    def step(self, rows: Rows) -> Tensor:
-        """One update of every network, each on a batch of its own; the sum of their losses, detached."""
+    def step(self, rows: Rows, peers: Peers = _ALONE) -> Tensor:
+        """One update of every network, each on a batch of its own; the sum of their losses, detached.
+
+        Every peer draws the same batches and takes its part, so that all together do what one alone would.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.done)
         size = (self.shape.networks, min(self.schedule.batch, len(rows.target)))
         chosen = torch.randint(len(rows.target), size, generator=self.generator, device=rows.target.device)
-        forecast = quantiles(self.parameters, rows.inputs[chosen], self._masks(size))
+        masks = [part(mask, peers) for mask in self._masks(size)]
+        chosen = part(chosen, peers)
+        networks = self.networks or Networks(self.parameters)
+        forecast = networks(rows.inputs[chosen], masks)
         loss = (rows.weight[chosen] * pinball(rows.target[chosen], forecast)).mean(1).sum()
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
