@@ -7,6 +7,7 @@ and that has a shell; S3 is the emulator's. `benchmarks.emulator` runs it where 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -69,11 +70,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         lifecycle.up(home, port=0, region="eu-west-1")
+        before = _containers()
         try:
             os.environ |= lifecycle.env(home) | {"SAGEMAKER_VALIDATE_ROLE": "false"}
             print(step_seconds(image))
         finally:
             lifecycle.down(home)
+            left = sorted(_containers() - before)  # the SDK leaves its containers behind
+            subprocess.run(["docker", "rm", *left], check=False, capture_output=True)
+
+
+def _containers() -> set[str]:
+    """Docker's containers, running or not."""
+    return set(subprocess.run(["docker", "ps", "-aq"], check=True, capture_output=True, text=True).stdout.split())
 
 
 if __name__ == "__main__":
