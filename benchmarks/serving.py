@@ -26,8 +26,13 @@ import uvloop
 
 from benchmarks.record import Recorder, cpu_seconds, recording
 from benchmarks.rivals import RivalMissingError, rival_python
+from benchmarks.servers.artifact import make_artifact
 from benchmarks.servers.comparison import FEATURES, Comparison, write
 from benchmarks.servers.load import cpu_of_tree, drive, read_body
+from benchmarks.servers.process import serving
+from benchmarks.soak import BODIES
+from inference.model import Model
+from inference.series import Series
 
 ROOT = Path(__file__).parents[1]
 Cell = tuple[float, float, float]
@@ -198,6 +203,36 @@ def one_row_and_many(recorder: Recorder, names: list[str], model: Path, count: i
             recorder.add(f"serving.{cell}.{name}", cpu["ours"], cpu[name], f"CPU us per request; rival {name}")
 
 
+def own_ensemble(recorder: Recorder, members: str) -> None:
+    """The real server with a real artifact: a stored forecast, and an unseen series beside the model's own call."""
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = make_artifact(Path(folder), members)
+        bare = bare_series_microseconds(artifact)
+        for kind, count in {"known": 4000, "unseen": 400}.items():
+            for clients in (1, 16):
+                with serving(artifact) as (process, port):
+                    uvloop.run(drive(port, BODIES[kind], clients, 100))
+                    before = cpu_of_tree(process.pid)
+                    uvloop.run(drive(port, BODIES[kind], clients, count))
+                    spent = (cpu_of_tree(process.pid) - before) / count * 1e6
+                note = f"{members}; a worker per core"
+                recorder.add(
+                    f"serving.ensemble, {kind}, {clients} clients", spent, bare, "CPU us per request; rival a bare unseen series", note
+                )
+
+
+def bare_series_microseconds(artifact: Path) -> float:
+    """CPU of the model's own call for one unseen series."""
+    model = Model.load(artifact)
+    series = Series(model.forecaster.last_date, np.array(json.loads(BODIES["unseen"])["inputs"][0]["target"], dtype=float))
+    spent = []
+    for _ in range(30):
+        started = cpu_seconds()
+        model.predict([series])
+        spent.append(cpu_seconds() - started)
+    return statistics.median(spent) * 1e6
+
+
 def slow_model(recorder: Recorder, names: list[str], model: Path, count: int) -> None:
     """Throughput and health route with a GPU-like model."""
     ideal = GPU_CLIENTS / GPU_SECONDS
@@ -218,7 +253,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--servers", default=",".join(SERVERS))
+    parser.add_argument("--members", default="naive,momentum,linear,xgboost", help="of our own ensemble, reported beside")
     arguments = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
     names = arguments.servers.split(",")
     if len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[1:])
@@ -227,6 +264,7 @@ def main() -> None:
         write(model)
         one_row_and_many(recorder, names, model, arguments.rounds)
         slow_model(recorder, [name for name in names if name in BATCHING], model, arguments.rounds)
+        own_ensemble(recorder, arguments.members)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ _CPUCLOCK_SCHED = 2
 def cpu_of_tree(pid: int) -> float:
     """User and system seconds of a process and its living descendants, from their CPU clocks: nanoseconds, not ticks."""
     total = 0.0
-    for one in (pid, *_descendants(pid)):
+    for one in (pid, *descendants(pid)):
         try:
             total += time.clock_gettime((~one << 3) | _CPUCLOCK_SCHED)  # Linux's MAKE_PROCESS_CPUCLOCK
         except OSError:
@@ -20,11 +20,12 @@ def cpu_of_tree(pid: int) -> float:
     return total
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """Living children of a process, and theirs."""
     found: list[int] = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, path.read_text().split()):
-            found += [child, *_descendants(child)]
+            found += [child, *descendants(child)]
     return found
 
 
