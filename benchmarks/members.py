@@ -17,8 +17,8 @@ from benchmarks.batch import made_up_prices
 from benchmarks.record import Recorder, recording
 from benchmarks.servers.artifact import make_artifact
 from housing.forecaster import Forecaster
-from inference.serve import use_one_thread
 from inference.series import Series, panel_of
+from inference.serve import use_one_thread
 
 SIZES = (1, 8, 64, 512)
 
@@ -40,7 +40,7 @@ def run(recorder: Recorder, forecaster: Forecaster) -> None:
         for size in SIZES:
             panel = panel_of([Series(forecaster.last_date, row) for row in made_up_prices(size)], forecaster.panel)
 
-            def one(name: str, panel=panel) -> object:  # noqa: ANN001
+            def one(name: str, panel=panel) -> object:
                 return members[name].predict(panel, forecaster.horizon, forecaster.market)
 
             count = 200 if size < 64 else 20
