@@ -59,28 +59,31 @@ class Checkpoints:
     key : what the work is made from (code, data, settings); only checkpoints of the same key are read.
     keep : how many steps of a unit stay.
     interval_seconds : how far apart writes are; 0 writes whatever is offered at once.
+    writes : False where another process of the job writes the very same.
 
     Attributes
     ----------
     cpu_seconds : what saving and reading has cost this process.
     """
 
-    def __init__(self, folder: Path, key: str, keep: int = 2, interval_seconds: float = 0.0) -> None:
+    def __init__(self, folder: Path, key: str, keep: int = 2, *, interval_seconds: float = 0.0, writes: bool = True) -> None:
         self.folder = folder
         self.key = key
         self.keep = keep
         self.interval_seconds = interval_seconds
+        self._writes = writes
         self.cpu_seconds = 0.0
         self._pending: dict[str, tuple[int, Callable[[], _Content]]] = {}
         self._last, self._pause = time.monotonic(), interval_seconds
 
     def due(self) -> bool:
         """Whether the interval has passed since the last write."""
-        return time.monotonic() - self._last >= self._pause
+        return self._writes and time.monotonic() - self._last >= self._pause
 
     def offer(self, unit: str, step: int, content: Callable[[], _Content]) -> None:
         """Finished work: `content` gives its arrays and facts, now or later, always the same. It is written when the time has come."""
-        self._pending[unit] = (step, content)
+        if self._writes:
+            self._pending[unit] = (step, content)
         if self.due():
             self.flush()
 
@@ -90,6 +93,8 @@ class Checkpoints:
 
     def remove(self, unit: str) -> None:
         """Remove what is kept of a unit."""
+        if not self._writes:
+            return
         for path in self._files(unit):
             path.unlink(missing_ok=True)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,7 @@ import numpy.typing as npt
 
 from housing.errors import HousingError, SettingsError
 
-PORT = 29_411
-"""Where the first host's tracker listens; within a job's network nothing else does."""
+_PORTS = range(20_000, 30_000)
 JOIN_SECONDS = 300
 LOST_SECONDS = 60
 """A collective call in which a host does not take part for so long ends the job."""
@@ -115,7 +115,7 @@ class Collective:
 
 
 @contextmanager
-def joined(hosts: Hosts, port: int = PORT) -> Iterator[Collective]:
+def joined(hosts: Hosts, port: int) -> Iterator[Collective]:
     """Join the other hosts; the first one runs the tracker. LostHostError names a host that does not come."""
     if hosts.count == 1:
         yield Collective(hosts)
@@ -128,7 +128,7 @@ def joined(hosts: Hosts, port: int = PORT) -> Iterator[Collective]:
         tracker = RabitTracker(hosts.count, socket.gethostbyname(hosts.current), port, sortby="task", timeout=JOIN_SECONDS)
         tracker.start()
     leader = hosts.names[0]
-    _wait(lambda: socket.create_connection((leader, port), timeout=5).close(), leader)
+    _wait(leader, port)
     arguments: dict[str, str | int | None] = {
         "dmlc_communicator": "rabit",
         "dmlc_tracker_uri": socket.gethostbyname(leader),
@@ -143,14 +143,20 @@ def joined(hosts: Hosts, port: int = PORT) -> Iterator[Collective]:
         tracker.wait_for(JOIN_SECONDS)
 
 
-def _wait(connect: Callable[[], None], leader: str) -> None:
+def port_of(job: str) -> int:
+    """Where the first host of a job listens: of its own, as on one computer several jobs share the addresses."""
+    return _PORTS[zlib.crc32(job.encode()) % len(_PORTS)]
+
+
+def _wait(leader: str, port: int) -> None:
+    """Until something listens there. No connection is made: the tracker would take it for a host."""
     deadline = time.monotonic() + JOIN_SECONDS
     while True:
         try:
-            connect()
+            socket.getaddrinfo(leader, port)
         except OSError as error:
             if time.monotonic() > deadline:
-                raise LostHostError(f"{leader}: does not answer at port {PORT}; check the security group between the hosts") from error
+                raise LostHostError(f"host {leader}: has no address; check the network of the job") from error
             time.sleep(0.2)
         else:
             return

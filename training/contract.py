@@ -38,6 +38,11 @@ class Container:
         return self.root / "checkpoints"
 
     @property
+    def resource_file(self) -> Path:
+        """Which hosts a training job has."""
+        return self.root / "input" / "config" / "resourceconfig.json"
+
+    @property
     def failure_file(self) -> Path:
         """Its content becomes the FailureReason of a training job."""
         return self.root / "output" / "failure"

@@ -15,9 +15,9 @@ from training.metrics_log import EPOCH_SECONDS, TRAIN_LOSS, metric_line
 class FitWatch:
     """Looks after one fit: that of member `name` on the panel up to `column`."""
 
-    def __init__(self, checkpoints: Checkpoints, name: str, column: int) -> None:
+    def __init__(self, checkpoints: Checkpoints, name: str, column: int, label: str = "") -> None:
         self._checkpoints, self._name, self._column = checkpoints, name, column
-        self._unit = f"part/{name}"
+        self._unit = f"part/{name}{label}"
         self._told = time.monotonic()
 
     @property

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,20 +29,22 @@ from training.plan import Plan
 class Resumable:
     """A job's checkpoints, in terms of its origins and members."""
 
-    def __init__(self, panel: Panel, plan: Plan, checkpoints: Checkpoints) -> None:
+    def __init__(self, panel: Panel, plan: Plan, checkpoints: Checkpoints, label: str = "") -> None:
+        """`label` sets the fits of this host apart from those of other hosts, which keep theirs in the same place."""
+        self._label = label
         self.panel, self.plan, self._checkpoints = panel, plan, checkpoints
 
-    def finished_origins(self) -> Backtest | None:
-        """The origins that an earlier attempt has forecast, None when there are none."""
+    def finished_origins(self, columns: Sequence[int]) -> Backtest | None:
+        """Which of the origins at `columns` an earlier attempt has forecast, None when there are none."""
         parts = []
-        for month, column in zip(self.plan.origins, self.plan.columns(self.panel), strict=True):
-            saved = self._checkpoints.latest(f"origin/{month}")
+        for column in columns:
+            saved = self._checkpoints.latest(f"origin/{self.panel.dates[column]}")
             if saved is not None:
                 values = {name: array.astype(np.float32) for name, array in saved.arrays.items()}
                 parts.append(Backtest(self.panel.regions, np.array([column]), self.plan.horizon, values))
         if not parts:
             return None
-        say(f"resumed: {len(parts)} of {len(self.plan.origins)} origins are finished")
+        say(f"resumed: {len(parts)} of {len(columns)} origins are finished")
         return join_origins(parts)
 
     def keep_origin(self, origin: Backtest) -> None:
@@ -52,19 +54,20 @@ class Resumable:
 
     def fit(self, name: str, column: int, train: Callable[[], Member]) -> Member:
         """The member as fitted up to `column`: read back, or trained under a watch and offered."""
-        saved = self._checkpoints.latest(f"fit/{name}")
+        saved = self._checkpoints.latest(f"fit/{name}{self._label}")
         if saved is not None and saved.step == column:
             say(f"resumed: {name} is fitted on the panel up to {self.panel.dates[column]}")
             return _unpacked(name, saved.arrays)
-        watch = FitWatch(self._checkpoints, name, column)
+        watch = FitWatch(self._checkpoints, name, column, self._label)
         with watched(watch):
             member = train()
-        self._checkpoints.offer(f"fit/{name}", column, lambda: (_packed(member), {}))
+        self._checkpoints.offer(f"fit/{name}{self._label}", column, lambda: (packed(member), {}))
         watch.finish()
         return member
 
 
-def _packed(member: Member) -> Arrays:
+def packed(member: Member) -> Arrays:
+    """The files of a fitted member."""
     with tempfile.TemporaryDirectory() as folder:
         member.save(Path(folder))
         return {path.name: as_bytes(path.read_bytes()) for path in sorted(Path(folder).iterdir())}

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
+from housing.errors import HousingError
+from housing.members.device import gpu_count
+from training.choice import Choice
+from training.contract import Container
 from training.entry import run_job
 from training.jobs.train import train
+from training.team import torchrun
 
 
 def main() -> None:
-    """Run the training job and exit with its status."""
+    """Run the training job and exit with its status; where a network is trained by several processes, torchrun starts them."""
+    command = _launcher()
+    if command is not None:
+        os.execv(command[0], command)  # noqa: S606 this process becomes the launcher, which gets the signals
     sys.exit(run_job(train, "training"))
+
+
+def _launcher() -> list[str] | None:
+    container = Container.from_environment()
+    processes = 1 if os.environ.get("HOUSING_DEVICE") == "cpu" else max(1, gpu_count())
+    try:
+        return torchrun(container, Choice.read(container.hyperparameters()), processes)
+    except HousingError:  # the job itself will say so, in the file where it is looked for
+        return None
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pipelines.definition import metrics
 from training import metrics_log
 from training.arguments import positive_integers
 from training.jobs.evaluate import read_limits
-from training.jobs.train import Choice
+from training.choice import Choice
 
 
 def test_members_are_split_and_their_hyperparameters_are_json_values() -> None:

@@ -1,0 +1,95 @@
+"""The processes of a Train job and what each of them does: whole fits dealt out, or every fit shared by rows.
+
+| `distribute` | engine | the answer |
+| --- | --- | --- |
+| `origins` | XGBoost's collective gathers what each host has made | the same bits for any number of hosts |
+| `rows`, xgboost | XGBoost's collective inside each round | within a tolerance: each host samples its own rows |
+| `rows`, neural | torchrun and DistributedDataParallel (gloo, or NCCL on GPUs) | the same but for the order of additions |
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from housing.members.peers import Peers, among
+from training.choice import Choice
+from training.cluster import Collective, Hosts, Traffic, joined, port_of
+from training.contract import Container
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process among those of the job."""
+
+    hosts: Hosts
+    collective: Collective
+    shares_rows: bool
+    leads: bool
+
+    @property
+    def keeps(self) -> bool:
+        """Whether this process writes checkpoints: where all do the same work, one does."""
+        return self.leads or not self.shares_rows
+
+    @property
+    def label(self) -> str:
+        """Sets apart the checkpoints of hosts that do different work."""
+        return "" if self.shares_rows or self.hosts.count == 1 else f"@{self.hosts.rank}"
+
+    @property
+    def traffic(self) -> Traffic:
+        return self.collective.traffic
+
+
+@contextmanager
+def teamed(container: Container, choice: Choice) -> Iterator[Team]:
+    """Join the other processes of the job for the time of the block."""
+    hosts, port = Hosts.read(container.resource_file), port_of(_job())
+    if choice.distribute == "rows" and "RANK" in os.environ:
+        with _process_group() as peers, among(peers):
+            yield Team(hosts, Collective(hosts), True, peers.rank == 0)
+        return
+    with joined(hosts, port) as collective:
+        rows = choice.distribute == "rows" and hosts.count > 1
+        with among(Peers(hosts.rank, hosts.count) if rows else Peers()):
+            yield Team(hosts, collective, rows, hosts.leads)
+
+
+def torchrun(container: Container, choice: Choice, processes: int) -> list[str] | None:
+    """The command that runs this job in `processes` processes on each host, None where one process does it, or does it already."""
+    hosts = Hosts.read(container.resource_file)
+    shared = choice.distribute == "rows" and choice.members == ("neural",) and hosts.count * processes > 1
+    if not shared or "RANK" in os.environ:
+        return None
+    options = {
+        "nnodes": hosts.count,
+        "node-rank": hosts.rank,
+        "nproc-per-node": processes,
+        "master-addr": hosts.names[0],
+        "master-port": port_of(_job()),
+    }
+    words = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "torch.distributed.run", *words, "-m", "training.train"]
+
+
+@contextmanager
+def _process_group() -> Iterator[Peers]:
+    import torch
+    from torch import distributed
+
+    gpu = torch.cuda.is_available() and os.environ.get("HOUSING_DEVICE", "auto") != "cpu"
+    if gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if gpu else "gloo")
+    try:
+        yield Peers(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        distributed.destroy_process_group()
+
+
+def _job() -> str:
+    return os.environ.get("TRAINING_JOB_NAME", "")
