@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from emulator.endpoints.variant import DRAIN_SECONDS
 from emulator.errors import EmulatorError
 
 _LOOK_SECONDS = 0.25
+_LOG = logging.getLogger(__name__)
 
 
 class RolledBackError(EmulatorError):
@@ -114,8 +116,11 @@ def shift(context: Context, endpoint: str, blue: Routes, green: Routes, policy: 
     except RolledBackError:
         context.store.update(KIND, endpoint, {"EndpointStatus": "RollingBack", "LastModifiedTime": time.time()})
         fleet.set_routes(endpoint, blue)
-        for variant, count in before.items():
-            variant.scale(count)
+        try:
+            for variant, count in before.items():
+                variant.scale(count)
+        except VariantError as error:  # the old fleet goes on with what is left of it
+            _LOG.warning("endpoint %s: not all of the old instances came back: %s", endpoint, error)
         fleet.retire(green.running, DRAIN_SECONDS)
         raise
     fleet.set_routes(endpoint, green)

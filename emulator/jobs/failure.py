@@ -26,9 +26,10 @@ class JobError(Exception):
         super().__init__(reason[:LIMIT])
 
 
-def algorithm_error(message: str, status: int, log: Path) -> JobError:
-    """A container that ended badly: its own message, else the last line that it wrote."""
+def algorithm_error(message: str, status: int, log: Path, host: str = "") -> JobError:
+    """A container that ended badly: its own message, else the last line that it wrote; `host` where there are several."""
     signal = f" (killed by signal {-status})" if status < 0 else ""
+    signal += f" on host {host}" if host else ""
     said = message or last_line(log) or "See job logs for more information"
     tail = f", exit code: {128 - status if status < 0 else status}{signal}"
     return JobError(f"AlgorithmError: {said[: LIMIT - len(tail) - 20]}{tail}")

@@ -114,7 +114,8 @@ class _Processing:
             self.close("Stopped", message | {"FailureReason": "ClientError: the job ran longer than MaxRuntimeInSeconds"})
         elif outcome.status:
             self.job.update(message)
-            raise algorithm_error(said, outcome.status, self._log(outcome.host))
+            host = outcome.host if len(self.layouts) > 1 else ""
+            raise algorithm_error(said, outcome.status, self._log(outcome.host), host)
         else:
             self._upload()
             self.close("Completed", message)

@@ -127,7 +127,8 @@ class _Training:
         artifacts = Artifacts(self.objects, list(self.layouts.values()), self.job.name, self.record["OutputDataConfig"])
         if outcome.status and not outcome.cut_short:
             artifacts.upload_output()
-            raise algorithm_error(self.layouts[outcome.host].message("output/failure"), outcome.status, self._log(outcome.host))
+            host = outcome.host if len(self.layouts) > 1 else ""
+            raise algorithm_error(self.layouts[outcome.host].message("output/failure"), outcome.status, self._log(outcome.host), host)
         self.job.update(lambda record: enter(record, "Uploading"))
         artifacts.upload_model()
         artifacts.upload_output()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,13 +51,17 @@ class Autoscaler:
 
     def _run(self) -> None:
         while not self._closed.wait(_LOOK_SECONDS / self._speed):
-            try:
-                self._look()
-            except (ClientError, BotoCoreError, ApiError) as error:
-                if not self._closed.is_set():
-                    _LOG.warning("auto scaler: %s", error)
-            except Exception:  # noqa: BLE001 one wrong policy must not end the scaling of all
-                _LOG.exception("auto scaler")
+            self._try(self._look)
+
+    def _try(self, work: Callable[..., None], *arguments: Any) -> None:
+        """One wrong policy or schedule must not end the scaling of all."""
+        try:
+            work(*arguments)
+        except (ClientError, BotoCoreError, ApiError) as error:
+            if not self._closed.is_set():
+                self._tell_once(str(error))
+        except Exception:  # noqa: BLE001 nor must a bug here
+            _LOG.exception("auto scaler")
 
     def _look(self) -> None:
         if not self._context.store.list(KIND):
@@ -66,10 +70,10 @@ class Autoscaler:
         if not targets:
             return
         for action in self._registry.actions():
-            self._keep_appointment(action, targets)
+            self._try(self._keep_appointment, action, targets)
         policies = self._registry.policies()
         for target in targets.values():
-            self._scale(target, [policy for policy in policies if policy["ResourceId"] == target.resource])
+            self._try(self._scale, target, [policy for policy in policies if policy["ResourceId"] == target.resource])
 
     def _keep_appointment(self, action: Mapping[str, Any], targets: dict[str, Target]) -> None:
         target = targets.get(action["ResourceId"])

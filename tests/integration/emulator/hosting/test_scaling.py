@@ -146,6 +146,24 @@ def test_a_scheduled_action_moves_the_bounds_and_the_count_with_them(quick, flee
     fleet.delete("night")
 
 
+def test_a_schedule_or_policy_that_is_wrong_holds_up_no_other(quick, fleet):
+    for name in ("wrong", "right"):
+        fleet.model(name)
+        fleet.endpoint(name, fleet.config(name, **{name: 1.0}))
+    scaling, where = quick.client("application-autoscaling"), _register(quick, "wrong", 1, 3)
+    scaling.put_scheduled_action(ScheduledActionName="never", Schedule="cron(at noon)", ScalableTargetAction={"MinCapacity": 2}, **where)
+    _track(quick, where, "ECSServiceAverageCPUUtilization", 1.0)
+    _register(quick, "right", 2, 3)
+    _until(lambda: _count(fleet, "right") == 2)
+    assert _count(fleet, "wrong") == 1
+    log = (quick.home / "emulator.log").read_text()
+    assert log.count("Invalid Schedule Expression cron(at noon)") == 1
+    assert "ECSServiceAverageCPUUtilization is not measured" in log
+    for name in ("wrong", "right"):
+        fleet.wait(name)
+        fleet.delete(name)
+
+
 def test_a_scaled_variant_keeps_its_name_type_and_count_through_an_update(quick, fleet):
     fleet.model("kept")
     fleet.endpoint("kept", fleet.config("kept", kept=1.0))
