@@ -15,7 +15,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +85,17 @@ def resident_megabytes(pid: int) -> float:
 
 def through_server(folder: Path, kind: str, count: int) -> tuple[float, float, float]:
     """CPU seconds of the server, and its resident megabytes after the first and after the last payload."""
+    with server(folder) as (process, port):
+        before, memory = cpu_of_tree(process.pid), []
+        for first in range(0, count, PAYLOAD_SERIES):
+            post(port, kind, payload(kind, made_up_prices(min(PAYLOAD_SERIES, count - first), seed=first)))
+            memory.append(resident_megabytes(process.pid))
+        return cpu_of_tree(process.pid) - before, memory[0], memory[-1]
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A ready `serve` in batch mode, one process, and its port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -89,14 +103,30 @@ def through_server(folder: Path, kind: str, count: int) -> tuple[float, float, f
     process = subprocess.Popen([sys.executable, "-m", "inference.serve"], env=settings, stdout=subprocess.DEVNULL)
     try:
         wait_ready(process, port)
-        before, memory = cpu_of_tree(process.pid), []
-        for first in range(0, count, PAYLOAD_SERIES):
-            post(port, kind, payload(kind, made_up_prices(min(PAYLOAD_SERIES, count - first), seed=first)))
-            memory.append(resident_megabytes(process.pid))
-        return cpu_of_tree(process.pid) - before, memory[0], memory[-1]
+        yield process, port
     finally:
         process.terminate()
         process.wait(30)
+
+
+def large_payload(recorder: Recorder, folder: Path) -> None:
+    """The largest payload of batch transform, 100 MB of long series, as one request: how far the memory rises."""
+    target = [round(100 + 0.01 * month, 2) for month in range(9_900)]
+    line = json.dumps({"inputs": [{"target": target}]}).encode() + b"\n"
+    body = line * (100 * 2**20 // len(line))
+    with server(folder) as (process, port):
+        before, peak, ended = resident_megabytes(process.pid), [0.0], threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(0.1):
+                peak[0] = max(peak[0], resident_megabytes(process.pid))
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        post(port, "application/jsonlines", body)
+        ended.set()
+        watching.join()
+    recorder.add("batch.100 MB payload", peak[0] - before, len(body) / 2**20, "MiB more at the peak; rival the payload itself")
 
 
 def wait_ready(process: subprocess.Popen[bytes], port: int) -> None:
@@ -135,7 +165,9 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory() as folder, recording("batch") as recorder:
-        run(recorder, make_artifact(Path(folder), arguments.members), arguments.series, arguments.types.split(","))
+        artifact = make_artifact(Path(folder), arguments.members)
+        run(recorder, artifact, arguments.series, arguments.types.split(","))
+        large_payload(recorder, artifact)
 
 
 if __name__ == "__main__":

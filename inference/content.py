@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -31,11 +31,15 @@ TYPES: tuple[str, ...] = (JSON, JSON_LINES, CSV, NPY)
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 CHUNK = 1024
-"""Records that are decoded, answered and written at a time: a body of any length takes the memory of one chunk."""
+CHUNK_BYTES = 2**22
+"""Records, and bytes of them, that are decoded, answered and written at a time: a body of any length takes the memory of one chunk."""
+
+_CELL_BYTES = 8
 
 _ALIASES = {"application/x-ndjson": JSON_LINES, "application/jsonl": JSON_LINES, "application/x-jsonlines": JSON_LINES, "": JSON}
 
 Decoded = list[Asked | RequestError]
+Record = TypeVar("Record")
 
 
 def request_type(content_type: str) -> str:
@@ -89,8 +93,21 @@ def encode(answers: Sequence[Response | RequestError], kind: str) -> bytes:
 
 
 def _lines(body: bytes) -> Iterator[Decoded]:
-    lines = (line for line in io.BytesIO(body) if line.strip())
-    while chunk := [_line(line) for line in islice(lines, CHUNK)]:
+    for lines in _grouped((line for line in io.BytesIO(body) if line.strip()), len):
+        yield [_line(line) for line in lines]
+
+
+def _grouped(records: Iterable[Record], size: Callable[[Record], int]) -> Iterator[list[Record]]:
+    """Records in chunks: as many as both limits allow, and one at least."""
+    chunk: list[Record] = []
+    room = CHUNK_BYTES
+    for record in records:
+        room -= size(record)
+        if chunk and (room < 0 or len(chunk) == CHUNK):
+            yield chunk
+            chunk, room = [], CHUNK_BYTES - size(record)
+        chunk.append(record)
+    if chunk:
         yield chunk
 
 
@@ -103,10 +120,10 @@ def _line(line: bytes) -> Asked | RequestError:
 
 def _from_csv(body: bytes, parameters: Parameters) -> Iterator[Decoded]:
     rows = csv.reader(io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline=""), strict=True)
-    filled, first = (row for row in rows if row), 0
+    numbered, first = ((row, rows.line_num) for row in rows if row), 0
     try:
-        while chunk := [_csv_input(row, rows.line_num) for row in islice(filled, CHUNK)]:
-            yield [Records(chunk, parameters, first)]
+        for chunk in _grouped(numbered, lambda pair: _CELL_BYTES * len(pair[0])):
+            yield [Records([_csv_input(row, number) for row, number in chunk], parameters, first)]
             first += len(chunk)
     except (UnicodeDecodeError, csv.Error) as error:
         raise RequestError("malformed_csv", f"line {rows.line_num}", f"not readable as CSV in UTF-8: {error}") from error
@@ -129,8 +146,9 @@ def _from_npy(body: bytes, parameters: Parameters) -> Iterator[Decoded]:
         raise RequestError("malformed_npy", "", f"not readable as an npy array: {error}".replace("\n", " ")[:200]) from error
     if table.ndim != 2 or table.dtype.kind not in "fiu":
         raise RequestError("malformed_npy", "", f"shape {table.shape} of {table.dtype}: send numbers of shape (series, periods)")
-    for first in range(0, len(table), CHUNK):
-        yield [Records([Row(row) for row in table[first : first + CHUNK].astype(np.float64)], parameters, first)]
+    count = max(1, min(CHUNK, CHUNK_BYTES // (_CELL_BYTES * max(1, table.shape[1]))))
+    for first in range(0, len(table), count):
+        yield [Records([Row(row) for row in table[first : first + count].astype(np.float64)], parameters, first)]
 
 
 def _to_csv(responses: Sequence[Response]) -> bytes:
