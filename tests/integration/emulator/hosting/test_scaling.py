@@ -181,15 +181,40 @@ def test_a_scaled_variant_keeps_its_name_type_and_count_through_an_update(quick,
     fleet.delete("kept")
 
 
-def test_a_rolling_update_replaces_instance_by_instance(fleet):
-    for name in ("roll-old", "roll-new"):
-        fleet.model(name)
-    for config, model in (("roll-1", "roll-old"), ("roll-2", "roll-new")):
+def _two_of_each(fleet: Any, name: str) -> None:
+    """An endpoint with two instances of NAME-old, and the configuration NAME-2 with as many of NAME-new."""
+    for config, model in ((f"{name}-1", f"{name}-old"), (f"{name}-2", f"{name}-new")):
+        fleet.model(model)
         variant = {"VariantName": "all", "ModelName": model, "InstanceType": "ml.g5.xlarge", "InitialInstanceCount": 2}
         fleet.sagemaker.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[variant])
-    fleet.endpoint("roll", "roll-1")
-    rolling = {"MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}, "WaitIntervalInSeconds": 1}
-    how = {"RollingUpdatePolicy": rolling}
+    fleet.endpoint(name, f"{name}-1")
+
+
+def _rolling(wait_seconds: int) -> dict[str, Any]:
+    return {"RollingUpdatePolicy": {"MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}, "WaitIntervalInSeconds": wait_seconds}}
+
+
+def test_a_rolling_update_that_is_rolled_back_ends_with_all_the_old_instances(quick, fleet):
+    _two_of_each(fleet, "back")
+    names = {"MetricName": "drill", "Namespace": "tests", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
+    cloudwatch = quick.client("cloudwatch")
+    cloudwatch.put_metric_alarm(AlarmName="back", ComparisonOperator="GreaterThanThreshold", **names)
+    how = _rolling(3) | {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "back"}]}}
+    fleet.sagemaker.update_endpoint(EndpointName="back", EndpointConfigName="back-2", DeploymentConfig=how)
+    with _Load(fleet, "back", callers=2) as load:
+        _until(lambda: len(set(load.pids)) == 3)  # the first batch has begun to serve
+        _until(lambda: "back-old" not in {fleet.invoke("back")["name"] for _ in range(4)})  # the last one serves alone
+        cloudwatch.set_alarm_state(AlarmName="back", StateValue="ALARM", StateReason="a drill")
+        assert fleet.wait("back")["EndpointConfigName"] == "back-1"
+    assert load.errors == []
+    answers = [fleet.invoke("back") for _ in range(4)]
+    assert ({one["name"] for one in answers}, len({one["pid"] for one in answers})) == ({"back-old"}, 2)
+    fleet.delete("back")
+
+
+def test_a_rolling_update_replaces_instance_by_instance(fleet):
+    _two_of_each(fleet, "roll")
+    how = _rolling(1)
     with _Load(fleet, "roll", callers=2) as load:
         fleet.sagemaker.update_endpoint(EndpointName="roll", EndpointConfigName="roll-2", DeploymentConfig=how)
         assert fleet.wait("roll")["EndpointConfigName"] == "roll-2"
