@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cli.conformance import _no_account
-from pipelines import conformance
+from pipelines import conformance, execution
 from pipelines.settings import Settings
+from pipelines.source import upload_source
 from pipelines.teardown import inventory
 
 
@@ -33,10 +33,13 @@ def test_the_flows_end_with_nothing_left(small: Settings, synthetic_source: Path
 def test_a_flow_that_fails_is_noted_and_everything_is_taken_down(
     small: Settings, synthetic_source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> conformance.Facts:
+    def broken(settings: Settings, source: Path) -> conformance.Facts:
+        upload_source(source, settings)
+        execution.upsert('{"Version": "2020-12-01", "Parameters": [], "Steps": []}', settings)
+        assert len(inventory(settings, everything=True).removed) == 2
         raise RuntimeError("the account went away")
 
-    monkeypatch.setattr(conformance, "FLOWS", (conformance.FLOWS[0], conformance.Flow("broken", broken)))
+    monkeypatch.setattr(conformance, "FLOWS", (conformance.Flow("broken", broken),))
     with pytest.raises(RuntimeError, match="went away"):
         conformance.run(small, synthetic_source, lambda _: None)
     assert inventory(small, everything=True).removed == ()

