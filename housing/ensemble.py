@@ -1,4 +1,4 @@
-"""The ensemble: members' quantiles averaged with weights from the backtest, then calibrated on it.
+"""The ensemble: members' quantiles averaged as the backtest says is best, then calibrated on it.
 
 Only forecasts whose target was observed by the end of the panel are used, so a fit on `panel.until(o)` is what was
 possible at o, and `walk_forward` is an honest out-of-sample forecast at each of its origins.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from housing.backtest import Backtest
 from housing.calibration import conformal_factors, widen
@@ -22,49 +23,44 @@ from housing.forecast import QUANTILES
 from housing.members import BASELINES
 from housing.members.store import read_json, write_json
 from housing.panel import Floats, Panel
+from housing.weighting import Matured, choose_weights, member_median, weighted_mean
 
-ONLINE_MEMBERS: tuple[str, ...] = ("catboost", "linear", "momentum", "naive", "neural", "xgboost")
+ONLINE_MEMBERS: tuple[str, ...] = ("catboost", "linear", "momentum", "naive", "neural", "trend", "xgboost")
 """Members quick enough to answer for a series that is first seen in a request."""
 
 _HALF_LIFE_YEARS = 2.0
-_SHARPNESS = 2.0
-"""A member with half the loss of another weighs four times as much: near to equal, since last year's best is rarely next year's."""
 _BLOCK_EDGES = (0.25, 0.5)
 """Fractions of the horizon at which a new block of horizons begins."""
 
 
 @dataclass(frozen=True)
 class Blend:
-    """A weighted mean of members' quantiles with a factor for their bands.
+    """A weighted mean of members' quantiles, or their median, with a factor for the bands.
 
     Attributes
     ----------
     members : length M.
     weights : (M, H), summing to 1 over the members.
+    median : (H,), horizons that take the median across members instead.
     factors : (H,), see `calibration.widen`.
     """
 
     members: tuple[str, ...]
     weights: Floats
+    median: npt.NDArray[np.bool_]
     factors: Floats
 
     def combine(self, values: Mapping[str, Floats]) -> Floats:
         """Calibrated quantiles (..., H, 9) of the log price; a member without a forecast leaves its weight to the rest."""
-        horizon = values[self.members[0]].shape[-2]
-        return widen(self._mean(values, horizon), self.factors[:horizon])
-
-    def _mean(self, values: Mapping[str, Floats], horizon: int) -> Floats:
         stacked = np.stack([np.asarray(values[name], dtype=np.float64) for name in self.members])
-        return weighted_mean(stacked, self.weights[:, :horizon])
+        horizon = stacked.shape[-2]
+        return widen(_combined(stacked, self.weights[:, :horizon], self.median[:horizon]), self.factors[:horizon])
 
 
-def weighted_mean(stacked: Floats, weights: Floats) -> Floats:
-    """Mean over members of (M, ..., H, 9) with `weights` (M, H), NaN left out; NaN where no member has a forecast."""
-    shape = (len(weights), *[1] * (stacked.ndim - 3), weights.shape[1], 1)
-    weight = np.where(np.isnan(stacked), 0.0, weights.reshape(shape))
-    total = weight.sum(axis=0)
-    mean = (weight * np.nan_to_num(stacked)).sum(axis=0) / np.where(total > 0, total, 1.0)
-    return np.sort(np.where(total > 0, mean, np.nan), axis=-1)
+def _combined(stacked: Floats, weights: Floats, median: npt.NDArray[np.bool_]) -> Floats:
+    """Members' quantiles (M, ..., H, 9) as one, before calibration."""
+    mean = weighted_mean(stacked, weights)
+    return np.where(median[:, None], member_median(stacked), mean) if median.any() else mean
 
 
 class Ensemble:
@@ -169,53 +165,33 @@ def actual_log_price(panel: Panel, origins: Sequence[int] | np.ndarray, horizon:
     return np.where(ahead < length, values, np.nan).transpose(1, 0, 2)
 
 
-def pinball(values: Floats, actual: Floats) -> Floats:
-    """Mean quantile loss over the levels, shape of `actual` (...,), for values (..., 9)."""
-    levels = np.asarray(QUANTILES)
-    error = actual[..., None] - values
-    loss: Floats = np.maximum(levels * error, (levels - 1) * error).mean(axis=-1)
-    return loss
-
-
 def _fit_blend(panel: Panel, backtest: Backtest, names: tuple[str, ...]) -> Blend:
     horizon = backtest.horizon
-    blocks = horizon_blocks(horizon)
-    equal = np.full((len(names), horizon), 1.0 / len(names))
+    weights, median = np.full((len(names), horizon), 1.0 / len(names)), np.zeros(horizon, dtype=bool)
     if not len(backtest.origins):
-        return Blend(names, equal, np.ones(horizon))
+        return Blend(names, weights, median, np.ones(horizon))
+    blocks = horizon_blocks(horizon)
     actual = actual_log_price(panel, backtest.origins, horizon)
-    age = (len(panel.dates) - 1 - backtest.origins) / panel.season
-    recency = 0.5 ** (age / _HALF_LIFE_YEARS)
-    noise = Trend.of(panel).noise[:, -1]
+    ages = (len(panel.dates) - 1 - backtest.origins) / panel.season
+    noise, recency = Trend.of(panel).noise[:, -1], 0.5 ** (ages / _HALF_LIFE_YEARS)
     stacked = np.stack([backtest.values[name].astype(np.float64) for name in names])
-    losses = pinball(stacked, actual[None]) / noise[:, None]
-    weights = equal
-    loss = _mean_loss(losses, recency)
-    if np.isfinite(loss).all():
-        power = (loss / loss.min()) ** -_SHARPNESS
-        weights = np.repeat((power / power.sum())[:, None], horizon, axis=1)
-    mean = weighted_mean(stacked, weights)
-    return Blend(names, weights, conformal_factors(mean, actual, recency, blocks))
-
-
-def _mean_loss(losses: Floats, recency: Floats) -> Floats:
-    """Weighted mean over (O, N, h) per member, NaN where nothing matured."""
-    common = np.isfinite(losses).all(axis=0)
-    weight = np.where(common, recency[:, None, None], 0.0)
-    total = weight.sum()
-    if total <= 0:
-        return np.full(len(losses), np.nan)
-    mean: Floats = (np.where(common, losses, 0.0) * weight).sum(axis=(1, 2, 3)) / total
-    return mean
+    for block in blocks:
+        chosen = choose_weights(Matured(stacked[:, :, :, block], actual[:, :, block], noise, recency))
+        if chosen is None:
+            median[block] = True
+        else:
+            weights[:, block] = chosen[:, None]
+    return Blend(names, weights, median, conformal_factors(_combined(stacked, weights, median), actual, ages, blocks))
 
 
 def _blend_to_json(blend: Blend) -> dict[str, object]:
     weights = {name: row.tolist() for name, row in zip(blend.members, blend.weights, strict=True)}
-    return {"weights": weights, "factors": blend.factors.tolist()}
+    return {"weights": weights, "median": blend.median.tolist(), "factors": blend.factors.tolist()}
 
 
 def _blend_from_json(facts: Mapping[str, object]) -> Blend:
-    weights, factors = facts["weights"], facts["factors"]
-    if not isinstance(weights, dict) or not isinstance(factors, list):
-        raise TypeError("weights or factors")
-    return Blend(tuple(weights), np.array(list(weights.values()), dtype=np.float64), np.array(factors, dtype=np.float64))
+    weights, median, factors = facts["weights"], facts["median"], facts["factors"]
+    if not isinstance(weights, dict) or not isinstance(median, list) or not isinstance(factors, list):
+        raise TypeError("weights, median or factors")
+    rows = np.array(list(weights.values()), dtype=np.float64)
+    return Blend(tuple(weights), rows, np.array(median, dtype=bool), np.array(factors, dtype=np.float64))

@@ -15,7 +15,7 @@ from housing.panel import Panel
 if TYPE_CHECKING:
     from housing.labels import DrawdownDefinition
 
-DEFAULT_MEMBERS: tuple[str, ...] = ("naive", "drift", "momentum", "linear", "xgboost", "catboost", "neural", "statistical")
+DEFAULT_MEMBERS: tuple[str, ...] = ("naive", "drift", "momentum", "linear", "trend", "xgboost", "catboost", "neural", "statistical")
 WARM_UP_YEARS = 4
 """Forecasts from this far before the first listed origin teach the weights and the calibration."""
 WARM_UP_MONTHS = 3

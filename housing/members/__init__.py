@@ -32,6 +32,7 @@ MEMBERS: Mapping[str, Callable[[], type[Any]]] = {
     "catboost": _factory("cat", "CatBoost"),
     "neural": _factory("neural", "Neural"),
     "statistical": _factory("statistical", "Statistical"),
+    "trend": _factory("trend", "DampedTrend"),
 }
 """Name -> a function that returns the member's class; its library (xgboost, torch...) is imported on that call."""
 

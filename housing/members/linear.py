@@ -24,6 +24,7 @@ class Linear(Attributed):
     """Quantiles of the target = linear median + quantiles of the training errors at that step ahead."""
 
     name: ClassVar[str] = "linear"
+    WIDE_BASE: ClassVar[bool] = False
 
     def __init__(self, seed: int = 0, penalty: float = 10_000.0, **pooled: Any) -> None:
         super().__init__(seed=seed, **{"rows": 20_000, **pooled})

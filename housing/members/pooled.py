@@ -27,6 +27,8 @@ class Pooled:
 
     name: ClassVar[str]
     REFIT_MONTHS: ClassVar[int] = 6
+    WIDE_BASE: ClassVar[bool] = True
+    """Whether a regression on every feature moves the base path: not for a member that is one itself."""
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class Pooled:
         age = (columns[-1] - columns[np.unravel_index(chosen, source.base.shape)[1]]) / panel.season
         weight = 0.5 ** (age / self.half_life_years)
         known = np.clip(target[chosen], -_CLIP, _CLIP)
-        self._growth = ExpectedGrowth.fit(features, self._names, known, weight)
+        self._growth = ExpectedGrowth.fit(features, self._names, known, weight, wide=self.WIDE_BASE)
         self._train(features, known - self._growth(features), weight)
         return self
 

@@ -15,13 +15,12 @@ from housing.features.market import Market
 from housing.features.trend import Trend
 from housing.features.windows import first_observed, forward_fill, lag
 from housing.forecast import QUANTILES
+from housing.members.season import seasonal_factors
 from housing.members.store import read_json, write_json
 from housing.panel import Floats, Panel
 
 _LEVELS = (20, 40, 60, 80)
 """Intervals whose ends are the quantiles 0.1..0.9 without the median."""
-_OWN_SEASON = 0.5
-"""Share of a region's own seasonal factor; the rest is the market's: one region's prices are too noisy for a season alone."""
 _NOISY, _SMOOTH = 1.0, 2.0
 """Typical yearly growth in noises: up to the first the two models weigh the same, from the second on only the trend counts."""
 _FLOOR = 1e-3
@@ -51,7 +50,7 @@ class Statistical:
         if horizon > self._horizon:
             raise SettingsError(f"horizon {horizon}: {self.name} is fitted for {self._horizon}; fit it for a longer one")
         trend = Trend.of(panel)
-        past, ahead = _season(panel, trend, horizon, market or Market.of(panel))
+        past, ahead = seasonal_factors(panel, trend, horizon, market or Market.of(panel))
         share = _trend_share(trend, self.years)
         filled = forward_fill(panel.log_price - past)
         first = np.maximum(first_observed(filled), filled.shape[1] - self.years * panel.season)
@@ -76,14 +75,6 @@ class Statistical:
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"member.json: {error!r}; train {cls.name} again") from error
         return member
-
-
-def _season(panel: Panel, trend: Trend, horizon: int, market: Market) -> tuple[Floats, Floats]:
-    """Seasonal factors as known at the end of the panel: of its periods (N, T), and of the next `horizon` (N, horizon)."""
-    length, season = panel.price.shape[1], panel.season
-    own = trend.seasonal(np.array([length - 1]), season)[:, 0]
-    year = _OWN_SEASON * own + (1 - _OWN_SEASON) * market.season(panel.dates[-1:], season)
-    return year[:, (np.arange(length) - length) % season], year[:, np.arange(horizon) % season]
 
 
 def _trend_share(trend: Trend, years: int) -> Floats:

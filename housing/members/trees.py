@@ -32,7 +32,7 @@ class Trees:
 
     Attributes
     ----------
-    roots : (T,) place of each tree's root, trees of one output in the order in which they are added.
+    roots : (T,) place of each tree's root, output after output, those of one output in the order in which they are added.
     depth : levels below the roots.
     feature : (2M,) column that the node at a place looks at; those that send a missing value to the right count from the width on.
     threshold : float32 (2M,) a value below it goes left; in a leaf, what it adds.
@@ -59,12 +59,12 @@ class Trees:
         trees, outputs = model.get("trees", []), np.array(model.get("tree_info", []))
         width = int(learner["learner_model_param"]["num_feature"])
         base = np.array(json.loads(learner["learner_model_param"]["base_score"]), dtype=np.float32).ravel()
-        cycle = np.arange(len(trees)) % len(base)
-        if learner["gradient_booster"]["name"] != "gbtree" or not trees or not np.array_equal(outputs, cycle):
+        if learner["gradient_booster"]["name"] != "gbtree" or not trees or len(set(np.bincount(outputs, minlength=len(base)))) > 1:
             return None
         if any(tree["categories"] or int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree in trees):
             return None
-        made = cls(**_arrays(trees, width), base=base, width=width)
+        by_output = [trees[i] for i in np.argsort(outputs, kind="stable")]
+        made = cls(**_arrays(by_output, width), base=base, width=width)
         return made._measured(lambda rows: np.asarray(booster.inplace_predict(rows)))
 
     def predict(self, rows: Features) -> npt.NDArray[np.float32]:
@@ -79,9 +79,10 @@ class Trees:
             right = both.take(self.feature.take(place) + offset) >= self.threshold.take(place)
             place = self.child.take(place + right)
         outputs = len(self.base)
-        added = self.threshold.take(place).reshape(count, trees // outputs, outputs)
+        added = self.threshold.take(place).reshape(count, outputs, trees // outputs)
         # One after the other in single precision, as XGBoost adds them.
-        sums = np.cumsum(np.concatenate([np.broadcast_to(self.base, (count, 1, outputs)), added], axis=1), axis=1, dtype=np.float32)[:, -1]
+        first = np.broadcast_to(self.base[:, None], (count, outputs, 1))
+        sums = np.cumsum(np.concatenate([first, added], axis=2), axis=2, dtype=np.float32)[..., -1]
         return sums[:, 0] if outputs == 1 else sums
 
     def _measured(self, whole: Callable[[Features], npt.NDArray[np.float32]]) -> Self | None:
