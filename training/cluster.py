@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,16 +16,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from housing.errors import HousingError, SettingsError
+from housing.errors import SettingsError
+from training.log import say
+from training.rendezvous import JOIN_SECONDS, Desk, LostHostError, ask
 
-_PORTS = range(20_000, 30_000)
-JOIN_SECONDS = 300
 LOST_SECONDS = 60
 """A collective call in which a host does not take part for so long ends the job."""
-
-
-class LostHostError(HousingError):
-    """A host of the job no longer answers."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +75,8 @@ class Traffic:
 class Collective:
     """The hosts, joined. With one host every call returns at once."""
 
-    def __init__(self, hosts: Hosts) -> None:
-        self.hosts, self.traffic = hosts, Traffic()
+    def __init__(self, hosts: Hosts, desk: Desk | None = None) -> None:
+        self.hosts, self.traffic, self._desk = hosts, Traffic(), desk
 
     def sum(self, array: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The sum over the hosts; LostHostError when one does not take part."""
@@ -96,8 +90,15 @@ class Collective:
         try:
             return np.asarray(collective.allreduce(array, collective.Op.SUM))
         except XGBoostError as error:
-            lost = _lost(self.hosts)
-            raise LostHostError(f"host {lost}: no longer answers; the next start goes on from the checkpoints") from error
+            lost = sorted(self._desk.lost) if self._desk else []
+            others = [name for name in self.hosts.names if name != self.hosts.current]
+            who = ", ".join(lost) or f"one of {', '.join(others)}"
+            raise LostHostError(f"host {who}: no longer answers; the next start goes on from the checkpoints") from error
+
+    def finish(self) -> None:
+        """Wait until every host is here, and say what this one has sent."""
+        self.sum(np.zeros(1, dtype=np.int64))
+        say(f"host {self.hosts.current}: {self.traffic.calls} collective calls, {self.traffic.sent_bytes} bytes sent")
 
     def gather(self, content: bytes) -> list[bytes]:
         """What every host gives, in the order of the hosts."""
@@ -123,46 +124,30 @@ def joined(hosts: Hosts, port: int) -> Iterator[Collective]:
     from xgboost import collective
     from xgboost.tracker import RabitTracker
 
-    tracker = None
-    if hosts.leads:
-        tracker = RabitTracker(hosts.count, socket.gethostbyname(hosts.current), port, sortby="task", timeout=JOIN_SECONDS)
-        tracker.start()
     leader = hosts.names[0]
-    _wait(leader, port)
+    tracker, desk, connection = None, None, None
+    if hosts.leads:
+        tracker = RabitTracker(hosts.count, socket.gethostbyname(leader), sortby="task", timeout=JOIN_SECONDS)
+        tracker.start()
+        tracker_port = int(tracker.worker_args()["dmlc_tracker_port"])
+        desk = Desk((leader, port), tracker_port)
+    else:
+        tracker_port, connection = ask((leader, port), hosts.current)
     arguments: dict[str, str | int | None] = {
         "dmlc_communicator": "rabit",
         "dmlc_tracker_uri": socket.gethostbyname(leader),
-        "dmlc_tracker_port": port,
+        "dmlc_tracker_port": tracker_port,
         "dmlc_task_id": f"{hosts.rank:04d}",
         "dmlc_timeout": LOST_SECONDS,
         "dmlc_retry": 3,
     }
-    with collective.CommunicatorContext(**arguments):
-        yield Collective(hosts)
-    if tracker is not None:
-        tracker.wait_for(JOIN_SECONDS)
-
-
-def port_of(job: str) -> int:
-    """Where the first host of a job listens: of its own, as on one computer several jobs share the addresses."""
-    return _PORTS[zlib.crc32(job.encode()) % len(_PORTS)]
-
-
-def _wait(leader: str, port: int) -> None:
-    """Until something listens there. No connection is made: the tracker would take it for a host."""
-    deadline = time.monotonic() + JOIN_SECONDS
-    while True:
-        try:
-            socket.getaddrinfo(leader, port)
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise LostHostError(f"host {leader}: has no address; check the network of the job") from error
-            time.sleep(0.2)
-        else:
-            return
-
-
-def _lost(hosts: Hosts) -> str:
-    """The hosts that can no longer be reached, by name where a connection says so."""
-    others = [name for name in hosts.names if name != hosts.current]
-    return others[0] if len(others) == 1 else f"one of {', '.join(others)}"
+    try:
+        with collective.CommunicatorContext(**arguments):
+            yield Collective(hosts, desk)
+        if tracker is not None:
+            tracker.wait_for(JOIN_SECONDS)
+    finally:
+        if desk is not None:
+            desk.close()
+        if connection is not None:
+            connection.close()

@@ -52,6 +52,10 @@ class Resumable:
         month = str(self.panel.dates[origin.origins[0]])
         self._checkpoints.offer(f"origin/{month}", 0, lambda: (dict(origin.values), {}))
 
+    def flush(self) -> None:
+        """Write what was offered: this host's part is done, the others may take their time."""
+        self._checkpoints.flush()
+
     def fit(self, name: str, column: int, train: Callable[[], Member]) -> Member:
         """The member as fitted up to `column`: read back, or trained under a watch and offered."""
         saved = self._checkpoints.latest(f"fit/{name}{self._label}")

@@ -12,13 +12,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from housing.members.peers import Peers, among
 from training.choice import Choice
-from training.cluster import Collective, Hosts, Traffic, joined, port_of
+from training.cluster import Collective, Hosts, joined
 from training.contract import Container
+from training.rendezvous import port_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,6 @@ class Team:
     """This process among those of the job."""
 
     hosts: Hosts
-    collective: Collective
     shares_rows: bool
     leads: bool
 
@@ -40,23 +40,25 @@ class Team:
         """Sets apart the checkpoints of hosts that do different work."""
         return "" if self.shares_rows or self.hosts.count == 1 else f"@{self.hosts.rank}"
 
-    @property
-    def traffic(self) -> Traffic:
-        return self.collective.traffic
+    def joined(self) -> AbstractContextManager[Collective]:
+        """Bring the hosts together, for as long as they exchange something: XGBoost shares every fit that it does meanwhile."""
+        return joined(self.hosts, port_of(_job()))
 
 
 @contextmanager
 def teamed(container: Container, choice: Choice) -> Iterator[Team]:
-    """Join the other processes of the job for the time of the block."""
-    hosts, port = Hosts.read(container.resource_file), port_of(_job())
+    """What this process does in the job; processes that share rows are joined for the time of the block."""
+    hosts = Hosts.read(container.resource_file)
     if choice.distribute == "rows" and "RANK" in os.environ:
         with _process_group() as peers, among(peers):
-            yield Team(hosts, Collective(hosts), True, peers.rank == 0)
-        return
-    with joined(hosts, port) as collective:
-        rows = choice.distribute == "rows" and hosts.count > 1
-        with among(Peers(hosts.rank, hosts.count) if rows else Peers()):
-            yield Team(hosts, collective, rows, hosts.leads)
+            yield Team(hosts, True, peers.rank == 0)
+    elif choice.distribute == "rows" and hosts.count > 1:
+        team = Team(hosts, True, hosts.leads)
+        with team.joined() as collective, among(Peers(hosts.rank, hosts.count)):
+            yield team
+            collective.finish()
+    else:
+        yield Team(hosts, False, hosts.leads)
 
 
 def torchrun(container: Container, choice: Choice, processes: int) -> list[str] | None:

@@ -48,8 +48,6 @@ def train(container: Container) -> None:
             raise
     share = checkpoints.cpu_seconds / max(time.process_time() - cpu, 1e-9)
     say(f"{metric_line(FIT_SECONDS, time.monotonic() - started)} {metric_line(CHECKPOINT_SHARE, share)}")
-    if team.hosts.count > 1:
-        say(f"host {team.hosts.current}: {team.traffic.calls} collective calls, {team.traffic.sent_bytes} bytes sent")
     if not team.leads:
         return
     for name, contents in files.items():
@@ -70,7 +68,13 @@ def _work(choice: Choice, resumable: Resumable, team: Team) -> tuple[Backtest, d
     mine = _backtest(columns, choice, resumable) if columns else None
     files = {name: _fit(name, choice, resumable) for name in last}
     nothing = Backtest(panel.regions, np.empty(0, dtype=np.int64), plan.horizon, {})
-    return gather_backtest(mine, nothing, team.collective), gather_files(files, team.collective)
+    if team.hosts.count > 1:
+        resumable.flush()
+    with team.joined() as collective:
+        gathered = gather_backtest(mine, nothing, collective), gather_files(files, collective)
+        if team.hosts.count > 1:
+            collective.finish()
+    return gathered
 
 
 def _backtest(columns: list[int], choice: Choice, resumable: Resumable) -> Backtest:
