@@ -53,9 +53,9 @@ CELLS = {
 }
 """Name -> rows of a request, clients, requests."""
 
-GPU_SECONDS, GPU_CLIENTS, GPU_REQUESTS = 0.02, 64, 6400
-BATCHING = ("ours", "litserve", "mosec")
-"""Who is asked with a GPU-like model: the others call it for one request at a time."""
+GPU_SECONDS, GPU_CLIENTS = 0.02, 64
+GPU_REQUESTS = {"ours": 6400, "litserve": 640, "mosec": 6400}
+"""How much is asked of whom with a GPU-like model; who is not here calls it for one request at a time."""
 
 
 def body_of(rows: int) -> bytes:
@@ -141,7 +141,7 @@ def gpu_like(name: str, model: Path) -> tuple[float, float]:
     """Requests per second with a model that takes 20 ms whatever the batch, and the p99 of the health route, milliseconds."""
     process, port = start(name, model, HOUSING_BENCHMARK_SECONDS=str(GPU_SECONDS))
     try:
-        rate, pings = uvloop.run(_gpu_like(port, body_of(1), GPU_REQUESTS, "/" if name == "mosec" else "/ping"))
+        rate, pings = uvloop.run(_gpu_like(port, body_of(1), GPU_REQUESTS[name], "/" if name == "mosec" else "/ping"))
         return rate, pings[int(len(pings) * 0.99)] * 1e3
     finally:
         end(process)
@@ -263,7 +263,7 @@ def main() -> None:
         model = Path(folder, "comparison.ubj")
         write(model)
         one_row_and_many(recorder, names, model, arguments.rounds)
-        slow_model(recorder, [name for name in names if name in BATCHING], model, arguments.rounds)
+        slow_model(recorder, [name for name in names if name in GPU_REQUESTS], model, arguments.rounds)
         own_ensemble(recorder, arguments.members)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import sys
 import time
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -28,6 +28,7 @@ class Instances(msgspec.Struct):
 
 
 decoder = msgspec.json.Decoder(Instances)
+ROW = struct.Struct(f"{FEATURES}f")
 
 
 class App:
@@ -46,12 +47,13 @@ class App:
             settle_memory()
             self.batcher = Batcher(self.model.predict, join=np.concatenate, on_batch=self.telemetry.batch, expected_seconds=self.warm())
         started = self.telemetry.started()
-        instances = decoder.decode(request.body).instances
-        if any(len(row) != FEATURES for row in instances):
+        try:
+            # Packing row by row is more than twice as quick as np.fromiter over all numbers, and it counts them.
+            packed = bytearray().join([ROW.pack(*row) for row in decoder.decode(request.body).instances])
+        except (struct.error, OverflowError, msgspec.DecodeError):
             peer.write(Answer(b'{"error":"instances: 100 numbers each"}', status=400), None, False)
             return
-        # A third quicker than np.array, which looks at every number of a nested list twice.
-        rows = np.fromiter(chain.from_iterable(instances), np.float32, len(instances) * FEATURES).reshape(-1, FEATURES)
+        rows = np.frombuffer(packed, np.float32).reshape(-1, FEATURES)
         values = await self.batcher.submit(rows)
         peer.write(Answer(b'{"predictions":' + msgspec.json.encode(values.tolist()) + b"}"), None, False)
         self.telemetry.finished("/invocations", 200, started)
