@@ -22,6 +22,7 @@ from cli import (
     results,
     run,
     serve,
+    tune,
 )
 from cli.faults import one_line
 
@@ -32,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (run, model, batch, results, registry, operations, backtest, serve, cost, conformance, doctor):
+for commands in (run, tune, model, batch, results, registry, operations, backtest, serve, cost, conformance, doctor):
     commands.register(app)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(endpoint.app, name="endpoint")

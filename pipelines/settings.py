@@ -50,6 +50,7 @@ class Settings(HostingSettings):
     endpoint_name: str = "housing-forecast"
     cpu_endpoint_name: str = Field(default_factory=lambda known: f"{known['endpoint_name']}-cpu")
     function_name: str = "housing-predict"
+    experiment_name: str | None = None
 
     # Machines
     processing_instance_type: str = "ml.m5.xlarge"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,7 +99,8 @@ class Collective:
     def finish(self) -> None:
         """Wait until every host is here, and say what this one has sent."""
         self.sum(np.zeros(1, dtype=np.int64))
-        say(f"host {self.hosts.current}: {self.traffic.calls} collective calls, {self.traffic.sent_bytes} bytes sent")
+        sent = f"{self.traffic.calls} collective calls, {self.traffic.sent_bytes} bytes sent"
+        say(f"host {self.hosts.current}: {sent}, {time.process_time():.2f} CPU seconds")
 
     def gather(self, content: bytes) -> list[bytes]:
         """What every host gives, in the order of the hosts."""

@@ -27,7 +27,7 @@ def build_definition(settings: Settings) -> dict[str, Any]:
             parameters=context.parameters.all(),
             steps=all_steps(context),
             sagemaker_session=context.session,
-            pipeline_experiment_config=None,
+            pipeline_experiment_config=_experiment(settings),
         )
         definition: dict[str, Any] = _without_nulls(json.loads(pipeline.definition()))
     _tag(definition["Steps"], tag_list(settings))
@@ -42,6 +42,16 @@ def _tag(steps: list[dict[str, Any]], tags: list[dict[str, str]]) -> None:
             arguments["Tags"] = tags
         for branch in ("IfSteps", "ElseSteps"):
             _tag(arguments.get(branch, []), tags)
+
+
+def _experiment(settings: Settings) -> Any:
+    """Where the executions are kept as trials of SageMaker Experiments, None unless an experiment is named."""
+    if settings.experiment_name is None:
+        return None
+    from sagemaker.core.workflow.execution_variables import ExecutionVariables
+    from sagemaker.mlops.workflow.pipeline_experiment_config import PipelineExperimentConfig
+
+    return PipelineExperimentConfig(settings.experiment_name, ExecutionVariables.PIPELINE_EXECUTION_ID)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -140,7 +140,12 @@ def encrypted() -> dict[str, Any]:
     """The definition of other choices: a key, no Spot, another seed."""
     from pipelines.definition.build import build_definition
 
-    return build_definition(Settings(kms_key_id="alias/housing", use_spot=False, seed=8))
+    return build_definition(Settings(kms_key_id="alias/housing", use_spot=False, seed=8, experiment_name="study"))
+
+
+def test_experiments_are_off_unless_one_is_named(definition: dict[str, Any], encrypted: dict[str, Any]) -> None:
+    assert "PipelineExperimentConfig" not in definition
+    assert encrypted["PipelineExperimentConfig"] == {"ExperimentName": "study", "TrialName": {"Get": "Execution.PipelineExecutionId"}}
 
 
 def test_the_address_of_checkpoints_changes_with_the_hyperparameters(definition: dict[str, Any], encrypted: dict[str, Any]) -> None:
