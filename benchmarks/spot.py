@@ -18,15 +18,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.record import recording
-from benchmarks.train_jobs import ENDED, Finished, TrainJobs, train_jobs
+from benchmarks.train_jobs import ENDED, Finished, TrainJobs, prepared, train_jobs
 from emulator import lifecycle
 from emulator.errors import EmulatorError
-from housing.panel import Panel
 from pipelines import prices
-from training.plan import Plan
 
 MEMBERS = {
     "xgboost": {"rounds": "60", "segment": "10", "rows": "4000"},
@@ -101,20 +97,6 @@ def uninterrupted(jobs: TrainJobs, member: str) -> tuple[Finished, float]:
     done = jobs.finish(f"{member}-whole")
     assert done.described["TrainingJobStatus"] == "Completed", done.log[-2000:]
     return done, time.monotonic() - started
-
-
-def prepared(folder: Path, regions: int = 6, periods: int = 120) -> Path:
-    """What a Train job reads, for a made-up panel: prices with trend, season, noise and a slump, and a plan of four scored origins."""
-    draw = np.random.default_rng(3)
-    steps = 0.004 + 0.012 * draw.standard_normal((regions, periods))
-    steps[:, periods // 2 : periods // 2 + 12] -= 0.03
-    season = 0.03 * np.sin(2 * np.pi * np.arange(periods) / 12)
-    price = np.exp(11 + 0.1 * draw.standard_normal((regions, 1)) + np.cumsum(steps, axis=1) + season)
-    dates = np.datetime64("2005-01", "M") + np.arange(periods)
-    panel = Panel(tuple(f"Town {index:05d}" for index in range(regions)), dates, "M", price)
-    panel.save(folder)
-    Plan.make(panel, 6, 4).save(folder)
-    return folder
 
 
 def main(argv: list[str]) -> None:

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import numpy as np
 
 from emulator import lifecycle
+from housing.panel import Panel
+from training.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/housing-crisis-ml:train"
@@ -112,3 +115,17 @@ def train_jobs(folder: Path, **env: str) -> Iterator[TrainJobs]:
         lifecycle.down(home)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+def prepared(folder: Path, regions: int = 6, periods: int = 120, scored: int = 4) -> Path:
+    """What a Train job reads, for a made-up panel: prices with trend, season, noise and a slump, and a plan of a few scored origins."""
+    draw = np.random.default_rng(3)
+    steps = 0.004 + 0.012 * draw.standard_normal((regions, periods))
+    steps[:, periods // 2 : periods // 2 + 12] -= 0.03
+    season = 0.03 * np.sin(2 * np.pi * np.arange(periods) / 12)
+    price = np.exp(11 + 0.1 * draw.standard_normal((regions, 1)) + np.cumsum(steps, axis=1) + season)
+    dates = np.datetime64("2005-01", "M") + np.arange(periods)
+    panel = Panel(tuple(f"Town {index:05d}" for index in range(regions)), dates, "M", price)
+    panel.save(folder)
+    Plan.make(panel, 6, scored).save(folder)
+    return folder

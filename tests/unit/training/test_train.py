@@ -11,8 +11,8 @@ from housing.gate import Limits
 from pipelines.definition import metrics
 from training import metrics_log
 from training.arguments import positive_integers
-from training.jobs.evaluate import read_limits
 from training.choice import Choice
+from training.jobs.evaluate import read_limits
 
 
 def test_members_are_split_and_their_hyperparameters_are_json_values() -> None:
