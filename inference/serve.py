@@ -94,8 +94,8 @@ def listen(settings: Settings) -> socket.socket:
     """The listening socket; SettingsError when the address cannot be had."""
     try:
         return socket.create_server((settings.host, settings.port), backlog=BACKLOG)
-    except OSError as error:
-        message = f"HOUSING_SERVE_HOST, SAGEMAKER_BIND_TO_PORT: {settings.host}:{settings.port}: {error.strerror or error}; name a free one"
+    except (OSError, OverflowError) as error:
+        message = f"HOUSING_SERVE_HOST, SAGEMAKER_BIND_TO_PORT: {settings.host}:{settings.port}: {error}; name an address that is free"
         raise SettingsError(message) from error
 
 

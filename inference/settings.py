@@ -12,6 +12,8 @@ from housing.errors import SettingsError
 REALTIME_BODY_BYTES = 6 * 1024 * 1024
 """SageMaker's limit of a real-time invocation."""
 
+MAX_WORKERS = 256
+
 BATCH_BODY_MEGABYTES = 100
 """SageMaker's limit of a batch transform payload."""
 
@@ -53,6 +55,9 @@ class Settings:
         batch = environment.get("SAGEMAKER_BATCH", "").lower() == "true"
         megabytes = _number(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", BATCH_BODY_MEGABYTES) or BATCH_BODY_MEGABYTES
         body_bytes = int(megabytes * 1024 * 1024) if batch else REALTIME_BODY_BYTES
+        workers = int(_number(environment, "HOUSING_WORKERS", cls.workers))
+        if workers > MAX_WORKERS:
+            raise SettingsError(f"HOUSING_WORKERS: {workers}; at most {MAX_WORKERS}, 0 for one per GPU or core")
         return cls(
             model_folder=Path(environment.get("SM_MODEL_DIR") or base / "model"),
             host=environment.get("HOUSING_SERVE_HOST") or cls.host,
@@ -61,7 +66,7 @@ class Settings:
             max_batch_rows=int(_number(environment, "HOUSING_MAX_BATCH_ROWS", cls.max_batch_rows)),
             max_queue_rows=int(_number(environment, "HOUSING_MAX_QUEUE_ROWS", cls.max_queue_rows)),
             deadline_seconds=_number(environment, "HOUSING_DEADLINE_SECONDS", 600.0 if batch else cls.deadline_seconds),
-            workers=int(_number(environment, "HOUSING_WORKERS", cls.workers)),
+            workers=workers,
             drain_seconds=_number(environment, "HOUSING_DRAIN_SECONDS", cls.drain_seconds),
             failure_seconds=_number(environment, "HOUSING_FAILURE_SECONDS", cls.failure_seconds),
             access_log=environment.get("HOUSING_ACCESS_LOG", "").lower() == "true",

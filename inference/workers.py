@@ -173,6 +173,11 @@ class Workers:
 
     def _end(self) -> None:
         self._ending = True
+        if not self._children:
+            # The model is still being loaded, which can take longer than the time there is.
+            self._end_waiting()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            os._exit(0)
         for pid in (*self._children, *((self._waiting,) if self._waiting else ())):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from housing.errors import SettingsError
+from inference.serve import listen
 from inference.settings import BATCH_BODY_MEGABYTES, REALTIME_BODY_BYTES, Settings
 
 
@@ -33,3 +35,16 @@ def test_batch_transform_has_its_own_payload_and_patience() -> None:
 def test_a_setting_without_meaning_is_refused_by_name(value: str) -> None:
     with pytest.raises(SettingsError, match="HOUSING_MAX_QUEUE_ROWS"):
         Settings.from_environment({"HOUSING_MAX_QUEUE_ROWS": value})
+
+
+def test_more_workers_than_anybody_means_are_refused() -> None:
+    assert Settings.from_environment({"HOUSING_WORKERS": "3"}).workers == 3
+    with pytest.raises(SettingsError, match="HOUSING_WORKERS: 100000; at most"):
+        Settings.from_environment({"HOUSING_WORKERS": "100000"})
+
+
+def test_an_address_that_cannot_be_had_is_named_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for port in (taken.getsockname()[1], 99_999):
+            with pytest.raises(SettingsError, match=f"127.0.0.1:{port}"):
+                listen(Settings(Path(), host="127.0.0.1", port=port))
