@@ -143,7 +143,7 @@ async def _ask(variant: LiveVariant, call: Call) -> Reply:
         raise ApiError("ServiceUnavailable", f"Variant {variant.name} has no instance.", 503)
     variant.in_flight += 1
     host.in_flight += 1
-    variant.load.begin(variant.count)
+    variant.load.begin()
     try:
         pool = host.pool or await host.wake()
         if pool is None:

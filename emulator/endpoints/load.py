@@ -17,33 +17,33 @@ class Reading:
     ----------
     at
         The moment, in seconds of the monotonic clock.
-    per_instance
-        Invocations so far, each divided by the number of instances there were when it came.
+    invocations
+        How many came so far.
     busy_seconds
         The time that all invocations took so far, also those under way: its growth per second is their concurrency.
     """
 
     at: float
-    per_instance: float
+    invocations: int
     busy_seconds: float
 
 
 class Load:
     """The counters of one variant. `begin` and `end` are for the event loop; a reading from another thread may be off by one call."""
 
-    __slots__ = ("_busy_seconds", "_in_flight", "_per_instance", "_since")
+    __slots__ = ("_busy_seconds", "_in_flight", "_invocations", "_since")
 
     def __init__(self) -> None:
-        self._per_instance = 0.0
+        self._invocations = 0
         self._busy_seconds, self._in_flight, self._since = 0.0, 0, time.monotonic()
 
-    def begin(self, instances: int) -> None:
-        """An invocation comes to a variant of so many instances."""
+    def begin(self) -> None:
+        """An invocation comes."""
         now = time.monotonic()
         self._busy_seconds += self._in_flight * (now - self._since)
         self._since = now
         self._in_flight += 1
-        self._per_instance += 1 / (instances or 1)
+        self._invocations += 1
 
     def end(self) -> None:
         """It is answered."""
@@ -55,7 +55,7 @@ class Load:
     def read(self) -> Reading:
         """The counters now."""
         now = time.monotonic()
-        return Reading(now, self._per_instance, self._busy_seconds + self._in_flight * (now - self._since))
+        return Reading(now, self._invocations, self._busy_seconds + self._in_flight * (now - self._since))
 
 
 class Loads:

@@ -133,8 +133,10 @@ class Autoscaler:
         if periods:
             history.until = self._now()
             # where the scaler is faster than it can look, one look tells of several periods
-            history.values.extend([self._signals.value(policy, target, count, elapsed / self._speed)] * periods)
-        return wanted(tracking, list(history.values), count)
+            value = self._signals.value(policy, target, count, elapsed / self._speed)
+            history.loads.extend([None if value is None else value * max(1, count)] * periods)
+        # a value from before a change is that of the same load on other instances
+        return wanted(tracking, [None if load is None else load / max(1, count) for load in history.loads], count)
 
     def _stepped(self, policy: Mapping[str, Any], count: int) -> int | None:
         settings = policy["StepScalingPolicyConfiguration"]

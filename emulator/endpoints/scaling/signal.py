@@ -60,7 +60,7 @@ class Signals:
             return None
         if predefined["PredefinedMetricType"] == CONCURRENCY:
             return (now.busy_seconds - before.busy_seconds) / (now.at - before.at) / max(1, count)
-        return (now.per_instance - before.per_instance) / (now.at - before.at) * MINUTE
+        return (now.invocations - before.invocations) / (now.at - before.at) * MINUTE / max(1, count)
 
     def _custom(self, metric: Mapping[str, Any], seconds: float) -> float | None:
         now = datetime.now(UTC)

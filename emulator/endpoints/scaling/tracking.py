@@ -91,4 +91,4 @@ class History:
     """The values of a policy's metric, one for each period until a time."""
 
     until: float
-    values: deque[float | None] = field(default_factory=lambda: deque(maxlen=180))
+    loads: deque[float | None] = field(default_factory=lambda: deque(maxlen=180))

@@ -66,7 +66,7 @@ class Stream:
         due = time.monotonic()
         while not self._stop.wait(max(0.0, due - time.monotonic())):
             self._threads.submit(self._ask)
-            due += self._gap
+            due = max(due + self._gap, time.monotonic() - self._gap)  # what a busy computer missed is not sent in a burst
 
     def _ask(self) -> None:
         sent = time.monotonic()

@@ -34,13 +34,13 @@ def reached(aws: Any, settings: Settings, wanted: Callable[[int], bool], seconds
 
 
 def ramp(aws: Any, settings: Settings, stream: Callable[..., Any]) -> None:
-    """Forty-five requests a second, then five."""
+    """Eighteen requests a second, then two."""
     assert count(aws, settings) == 1
-    with stream(settings.endpoint_name, 45.0) as load:
-        assert reached(aws, settings, lambda seen: seen >= 4) in {4, 5}, "45 / (20 * 0.7), rounded up; a busy computer sends in bursts"
+    with stream(settings.endpoint_name, 18.0) as load:
+        assert reached(aws, settings, lambda seen: seen >= 4) in {4, 5}, "18 / (10 * 0.5), rounded up; a busy computer sends in bursts"
     assert load.failed == []
-    with stream(settings.endpoint_name, 5.0):
-        assert reached(aws, settings, lambda seen: seen == 1) == 1, "one instance carries 14 a second"
+    with stream(settings.endpoint_name, 2.0):
+        assert reached(aws, settings, lambda seen: seen == 1) == 1, "one instance carries 5 a second"
 
 
 def night(aws: Any, settings: Settings) -> None:
@@ -68,7 +68,7 @@ def test_the_count_follows_the_load_up_and_down_the_clock_and_a_queue(
     aws: Any, settings: Settings, register: Register, stream: Callable[..., Any]
 ) -> None:
     """Three endpoints at once, as most of it is waiting."""
-    measured = {"scaling_metric": "invocations", "measured_requests_per_second": 20.0, "scaling_headroom": 0.7, "max_instances": 6}
+    measured = {"scaling_metric": "invocations", "measured_requests_per_second": 10.0, "scaling_headroom": 0.5, "max_instances": 6}
     asked = settings.model_copy(update={"endpoint_name": f"{settings.endpoint_name}-asked", **measured, **QUICK})
     queued = settings.model_copy(
         update={"endpoint_name": f"{settings.endpoint_name}-queued", "serving": "async", "max_instances": 2, **QUICK}
