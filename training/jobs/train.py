@@ -38,7 +38,7 @@ def train(container: Container) -> None:
     facts = {"members": list(choice.members), "seed": choice.seed, "settings": choice.settings}
     shared = {"distribute": choice.distribute} if choice.distribute == "rows" else {}
     key = content_key(file_hashes(channel), {**facts, **shared})
-    started, cpu = time.monotonic(), time.process_time()
+    started = time.monotonic()
     with teamed(container, choice) as team:
         checkpoints = Checkpoints(container.checkpoints, key, interval_seconds=interval_seconds(), writes=team.keeps)
         try:
@@ -46,8 +46,9 @@ def train(container: Container) -> None:
         except Interrupted:
             checkpoints.flush()
             raise
-    share = checkpoints.cpu_seconds / max(time.process_time() - cpu, 1e-9)
-    say(f"{metric_line(FIT_SECONDS, time.monotonic() - started)} {metric_line(CHECKPOINT_SHARE, share)}")
+    share = checkpoints.cpu_seconds / time.process_time()
+    seconds = metric_line(FIT_SECONDS, time.monotonic() - started)
+    say(f"{seconds} {metric_line(CHECKPOINT_SHARE, share)} {time.process_time():.2f} CPU seconds")
     if not team.leads:
         return
     for name, contents in files.items():
