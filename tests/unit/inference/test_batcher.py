@@ -188,3 +188,27 @@ def test_arrays_are_joined_as_arrays() -> None:
 
     for rows, answer in zip((1, 4, 12), asyncio.run(run()), strict=True):
         np.testing.assert_array_equal(answer, np.full((rows, 3), 2 * rows))
+
+
+def test_clients_of_a_slow_model_that_came_in_two_halves_end_up_in_one_batch() -> None:
+    sizes: list[int] = []
+
+    def predict(items: Sequence[int]) -> list[int]:
+        sizes.append(len(items))
+        time.sleep(0.05)
+        return square(items)
+
+    async def run() -> None:
+        batcher = Batcher(predict, expected_seconds=0.05)
+
+        async def client(delay: float) -> None:
+            await asyncio.sleep(delay)
+            for number in range(6):
+                assert await batcher.submit([number]) == [number * number]
+
+        await asyncio.gather(*(client(0.02 * (number % 2)) for number in range(8)))
+        batcher.close()
+
+    asyncio.run(run())
+    assert sizes[0] == 4
+    assert sizes.count(8) >= 3
