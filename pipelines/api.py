@@ -16,6 +16,7 @@ from pipelines.registry import approve, reject
 from pipelines.results import fetch as results
 from pipelines.status import status
 from pipelines.teardown import teardown
+from pipelines.tuning import start as tune
 
 __all__ = [
     "approve",
@@ -38,4 +39,5 @@ __all__ = [
     "status",
     "stop",
     "teardown",
+    "tune",
 ]
