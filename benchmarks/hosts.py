@@ -15,14 +15,14 @@ from benchmarks.record import recording
 from benchmarks.train_jobs import prepared, train_jobs
 
 HOSTS = (1, 2, 4)
-MEMBER = {"members": "xgboost", "seed": "1", "rounds": "60", "rows": "10000"}
+MEMBER = {"members": "xgboost", "seed": "1", "rounds": "30", "rows": "4000"}
 _CPU = re.compile(r"([0-9.]+) CPU seconds")
 _SENT = re.compile(r"(\d+) collective calls, (\d+) bytes sent")
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, train_jobs(Path(folder)) as jobs, recording("hosts") as record:
-        jobs.upload(prepared(Path(folder) / "data", regions=60, periods=180, scored=8))
+        jobs.upload(prepared(Path(folder) / "data", regions=30, periods=120, scored=6))
         alone, first = 0.0, b""
         for hosts in HOSTS:
             jobs.start(f"hosts-{hosts}", MEMBER, hosts=hosts, checkpoints=f"hosts-{hosts}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.definition import metrics
 from training.interrupt import EXIT_INTERRUPTED
 
 
@@ -77,6 +79,19 @@ def test_training_prints_its_metrics_and_is_deterministic(synthetic_road: Any, t
     ours, reference = files_of(base / "model"), files_of(synthetic_road.trained)
     assert ours.keys() == reference.keys()
     assert ours == reference
+
+
+def test_the_definitions_regexes_read_the_log_of_a_real_training(synthetic_road: Any, tmp_path: Path) -> None:
+    own = {"members": "xgboost", "seed": "1", "rounds": "4", "segment": "2", "rows": "300"}
+    done = run(training_base(tmp_path / "train", synthetic_road.prepared, **own), "training.train")
+    assert done.returncode == 0, done.stderr
+    read = {name: [float(value) for value in re.findall(metrics.regex(name), done.stdout)] for name in metrics.NAMES}
+    assert len(read["train:loss"]) >= 10  # one at the middle of each fit
+    assert len(read["validation:scaled_quantile_loss"]) == len(read["validation:coverage80"]) == 5  # four scored origins, and the end
+    assert len(read["train:epoch_seconds"]) >= 30
+    assert len(read["train:seconds"]) == len(read["checkpoint:cpu_share"]) == 1
+    assert 0 < read["checkpoint:cpu_share"][0] < 0.2
+    assert read["gpu:utilization"] == [] or 0 <= read["gpu:utilization"][0] <= 100
 
 
 def test_a_killed_training_goes_on_where_it_was_and_ends_with_the_same_bytes(synthetic_road: Any, tmp_path: Path) -> None:
