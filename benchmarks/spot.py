@@ -25,9 +25,9 @@ from emulator.errors import EmulatorError
 from pipelines import prices
 
 MEMBERS = {
-    "xgboost": {"rounds": "60", "segment": "10", "rows": "4000"},
-    "catboost": {"rounds": "60", "rows": "4000"},
-    "neural": {"steps": "150"},
+    "xgboost": {"rounds": "20", "segment": "5", "rows": "1500"},
+    "catboost": {"rounds": "40", "rows": "1500"},
+    "neural": {"steps": "60", "rows": "1500"},
     "linear": {},
     "statistical": {},
     "naive": {},

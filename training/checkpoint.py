@@ -33,7 +33,7 @@ FORMAT = 1
 INTERVAL_SECONDS = 30.0
 """An interruption without notice costs at most about so much work; HOUSING_CHECKPOINT_SECONDS says otherwise."""
 _COST_SHARE = 0.02
-"""Writing may take this share of the time: after a slow write the next one waits longer."""
+"""Checkpoints may take this share of the CPU: beyond it the next write waits."""
 _NAME = re.compile(r"(?P<unit>.+)\.(?P<step>\d{8})\.(?P<digest>[0-9a-f]{64})\.npz")
 _FACTS = "facts.json"
 
@@ -74,11 +74,12 @@ class Checkpoints:
         self._writes = writes
         self.cpu_seconds = 0.0
         self._pending: dict[str, tuple[int, Callable[[], _Content]]] = {}
-        self._last, self._pause = time.monotonic(), interval_seconds
+        self._last = time.monotonic()
 
     def due(self) -> bool:
-        """Whether the interval has passed since the last write."""
-        return self._writes and time.monotonic() - self._last >= self._pause
+        """Whether the interval has passed since the last write, and checkpoints have not taken too much of the CPU."""
+        passed = time.monotonic() - self._last >= self.interval_seconds
+        return self._writes and passed and (not self.interval_seconds or self.cpu_seconds <= _COST_SHARE * time.process_time())
 
     def offer(self, unit: str, step: int, content: Callable[[], _Content]) -> None:
         """Finished work: `content` gives its arrays and facts, now or later, always the same. It is written when the time has come."""
@@ -100,14 +101,12 @@ class Checkpoints:
 
     def flush(self) -> None:
         """Write all that was offered."""
-        started = time.process_time()
         while self._pending:
             unit, (step, content) = next(iter(self._pending.items()))
-            arrays, facts = content()
-            self.save(unit, arrays, facts, step)
+            with self._timed():
+                self._save(unit, *content(), step)
             self._pending.pop(unit, None)  # an interruption before this line writes the same file again
-        spent = time.process_time() - started
-        self._last, self._pause = time.monotonic(), max(self.interval_seconds, spent / _COST_SHARE)
+        self._last = time.monotonic()
 
     def save(
         self, unit: str, arrays: Mapping[str, npt.NDArray[np.generic]], facts: Mapping[str, object] | None = None, step: int = 0
