@@ -31,6 +31,7 @@ from benchmarks.servers.comparison import FEATURES, Comparison, write
 from benchmarks.servers.load import cpu_of_tree, drive, read_body
 from benchmarks.servers.process import serving
 from benchmarks.soak import BODIES
+from housing.forecaster import Forecaster
 from inference.model import Model
 from inference.series import Series
 
@@ -203,11 +204,13 @@ def one_row_and_many(recorder: Recorder, names: list[str], model: Path, count: i
             recorder.add(f"serving.{cell}.{name}", cpu["ours"], cpu[name], f"CPU us per request; rival {name}")
 
 
-def own_ensemble(recorder: Recorder, members: str) -> None:
+def own_ensemble(recorder: Recorder, members: str, made: Path | None) -> None:
     """The real server with a real artifact: a stored forecast, and an unseen series beside the model's own call."""
+    os.environ["HOUSING_WORKERS"] = "1"
     with tempfile.TemporaryDirectory() as folder:
-        artifact = make_artifact(Path(folder), members)
+        artifact = made or make_artifact(Path(folder), members)
         bare = bare_series_microseconds(artifact)
+        names = ", ".join(Forecaster.load(artifact).online)
         for kind, count in {"known": 4000, "unseen": 400}.items():
             for clients in (1, 16):
                 with serving(artifact) as (process, port):
@@ -215,7 +218,7 @@ def own_ensemble(recorder: Recorder, members: str) -> None:
                     before = cpu_of_tree(process.pid)
                     uvloop.run(drive(port, BODIES[kind], clients, count))
                     spent = (cpu_of_tree(process.pid) - before) / count * 1e6
-                note = f"{members}; a worker per core"
+                note = f"online {names}; one worker"
                 recorder.add(
                     f"serving.ensemble, {kind}, {clients} clients", spent, bare, "CPU us per request; rival a bare unseen series", note
                 )
@@ -254,6 +257,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--servers", default=",".join(SERVERS))
     parser.add_argument("--members", default="naive,momentum,linear,xgboost", help="of our own ensemble, reported beside")
+    parser.add_argument("--artifact", type=Path, help="one that is there already")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     names = arguments.servers.split(",")
@@ -264,7 +268,7 @@ def main() -> None:
         write(model)
         one_row_and_many(recorder, names, model, arguments.rounds)
         slow_model(recorder, [name for name in names if name in GPU_REQUESTS], model, arguments.rounds)
-        own_ensemble(recorder, arguments.members)
+        own_ensemble(recorder, arguments.members, arguments.artifact)
 
 
 if __name__ == "__main__":
