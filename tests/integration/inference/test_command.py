@@ -31,7 +31,7 @@ def test_an_archive_in_s3_is_served_by_two_workers(launch: Launch, synthetic_roa
 def test_what_is_no_artifact_is_refused_in_one_line(launch: Launch, emulator: Any) -> None:
     for model, said in {"/no/such/folder": "neither a folder", "s3://": "s3://BUCKET/KEY", "s3://serve-nowhere/x": "Not Found"}.items():
         server = launch(Path("/nowhere"), model, **emulator.env)
-        assert server.process.wait(60) != 0
+        assert server.process.wait(120) != 0
         text = server.log.read_text()
         assert said in text, text
         assert "Traceback" not in text
