@@ -34,11 +34,19 @@ def test_the_only_member_needs_no_prefix() -> None:
         ({"members": "naive", "seed": "x"}, "seed"),
         ({"members": "naive,drift", "depth": "3"}, "depth"),
         ({"members": "naive", "drift.depth": "3"}, "drift.depth"),
+        ({"members": "xgboost", "distribute": "columns"}, "distribute"),
+        ({"members": "naive", "distribute": "rows"}, "distribute"),
+        ({"members": "xgboost,neural", "distribute": "rows"}, "distribute"),
     ],
 )
 def test_a_hyperparameter_without_meaning_is_refused_by_name(hyperparameters: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         Choice.read(hyperparameters)
+
+
+def test_what_a_tuning_job_adds_is_left_alone() -> None:
+    choice = Choice.read({"members": "naive", "_tuning_objective_metric": "validation:scaled_quantile_loss"})
+    assert choice.settings == {"naive": {}}
 
 
 @pytest.mark.parametrize("name", [metrics_log.SCALED_QUANTILE_LOSS, metrics_log.COVERAGE80, metrics_log.FIT_SECONDS])
