@@ -156,7 +156,6 @@ class Connection(asyncio.Protocol):
         if isinstance(self._body, io.BytesIO):
             self._body.write(chunk)
         self._size += len(chunk)
-        self._since = self._shared.now
 
     def on_message_complete(self) -> None:
         self._receiving, self._since = False, self._shared.now
@@ -204,7 +203,7 @@ class Connection(asyncio.Protocol):
         """End the connection when its client kept it waiting for too long; what is being answered has a deadline of its own."""
         waited = now - self._since
         if self._writable is not None or self._receiving:
-            if waited > PATIENCE_SECONDS:
+            if waited > PATIENCE_SECONDS + self._size / 1e6:
                 self._transport.abort()
         elif waited > (LINGER_SECONDS if self._refused else IDLE_SECONDS) and self._task is None:
             self._close()

@@ -262,6 +262,23 @@ def test_a_silent_client_is_not_waited_for(sent: bytes, patience: float) -> None
     run(scenario)
 
 
+def test_a_client_that_sends_drop_by_drop_is_not_waited_for_either() -> None:
+    async def scenario(server: Server) -> None:
+        _, writer = await server.open()
+        writer.write(get("/", "content-length: 500", method="POST"))
+        await server.until(lambda: bool(server.shared.open))
+        for _ in range(5):
+            server.shared.now += PATIENCE_SECONDS / 2
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+        late(server, 0)
+        await server.until(lambda: not server.shared.open)
+        assert server.started == 0
+        writer.close()
+
+    run(scenario)
+
+
 def test_a_request_that_is_being_answered_is_not_late() -> None:
     async def scenario(server: Server) -> None:
         reader, writer = await server.open()
