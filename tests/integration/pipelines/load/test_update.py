@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import endpoint, registry
+from pipelines import endpoint, registry, scaling
 from pipelines.errors import DeploymentError
 from pipelines.settings import Settings
 
@@ -35,6 +35,7 @@ def serving(register: Register, settings: Settings) -> endpoint.Deployment:
 def test_a_good_model_takes_over_without_a_failed_request_and_keeps_the_capacity(
     aws: Any, settings: Settings, register: Register, serving: endpoint.Deployment, stream: Callable[..., Any]
 ) -> None:
+    scaling.detach(settings.endpoint_name, settings)  # so that the quick auto scaler does not take the capacity back meanwhile
     grown = [{"VariantName": "main", "DesiredInstanceCount": 3}]
     aws.client("sagemaker").update_endpoint_weights_and_capacities(EndpointName=settings.endpoint_name, DesiredWeightsAndCapacities=grown)
     with stream(settings.endpoint_name) as load:
