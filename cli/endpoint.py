@@ -17,13 +17,16 @@ app = typer.Typer(help="What serves: shadow, split, promote, delete.", no_args_i
 
 
 @app.command()
-def shadow(version: VersionOption = None, yes: YesOption = False, dry_run: DryRunOption = False) -> None:
+def shadow(version: VersionOption = None, yes: YesOption = False, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
     """Send a copy of every request to an approved model too; callers get the answers of the one in service."""
     from pipelines import candidates
 
     settings, package = _chosen(version)
-    agree(_second(f"shadow version {package.version}", settings), yes=yes, dry_run=dry_run)
-    candidates.shadow(package, settings)
+    agree(_second(f"shadow version {package.version}", settings), yes=yes, dry_run=dry_run, as_json=as_json)
+    action = candidates.shadow(package, settings)
+    if as_json:
+        _print_json(endpoint_name=settings.endpoint_name, action=action, shadow_version=package.version)
+        return
     typer.echo(f"version {package.version} shadows endpoint {settings.endpoint_name}; next: `housing endpoint compare`")
 
 
@@ -37,10 +40,9 @@ def compare(as_json: JsonOption = False) -> None:
     found = compare_both(settings)
     objections = found.objections(settings)
     if as_json:
-        import json
         from dataclasses import asdict
 
-        typer.echo(json.dumps(asdict(found) | {"objections": objections}))
+        _print_json(**asdict(found), objections=objections)
         return
     for name, side in (("in service", found.main), ("shadow", found.shadow)):
         latency = f"mean {side.mean_latency_milliseconds:.1f} ms, worst {side.worst_latency_milliseconds:.1f} ms"
@@ -53,7 +55,7 @@ def compare(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def promote(yes: YesOption = False, dry_run: DryRunOption = False) -> None:
+def promote(yes: YesOption = False, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
     """Put the shadow or candidate in service alone, as safely as any update."""
     from pipelines import candidates
     from pipelines.aws import for_caller
@@ -61,8 +63,13 @@ def promote(yes: YesOption = False, dry_run: DryRunOption = False) -> None:
     from pipelines.settings import Settings
 
     settings = for_caller(Settings())
-    agree(plan_deploy(candidates.candidate(settings), settings), yes=yes, dry_run=dry_run)
+    agree(plan_deploy(candidates.candidate(settings), settings), yes=yes, dry_run=dry_run, as_json=as_json)
     done = candidates.promote(settings)
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json(**asdict(done))
+        return
     typer.echo(f"endpoint {done.endpoint_name}: {done.action}, version {done.package_version} is in service")
 
 
@@ -72,13 +79,18 @@ def split(
     version: VersionOption = None,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Answer a share of the requests with another approved model."""
     from pipelines import candidates
 
     settings, package = _chosen(version)
-    agree(_second(f"answer {share:.0%} of the requests with version {package.version}", settings), yes=yes, dry_run=dry_run)
+    plan = _second(f"answer {share:.0%} of the requests with version {package.version}", settings)
+    agree(plan, yes=yes, dry_run=dry_run, as_json=as_json)
     shares = candidates.split(package, share, settings)
+    if as_json:
+        _print_json(endpoint_name=settings.endpoint_name, candidate_version=package.version, shares=shares)
+        return
     told = ", ".join(f"{name} {part:.0%}" for name, part in shares.items())
     typer.echo(f"endpoint {settings.endpoint_name}: {told}; next: `housing endpoint promote`, or `housing deploy` ends it")
 
@@ -95,6 +107,12 @@ def delete(yes: YesOption = False, dry_run: DryRunOption = False) -> None:
     plan = Plan("delete what serves", names, "nothing; their hourly price ends", "`housing deploy` brings them back")
     agree(plan, yes=yes, dry_run=dry_run, default=False)
     typer.echo("deleted" if endpoint.delete(settings) else "there was no endpoint")
+
+
+def _print_json(**facts: Any) -> None:
+    import json
+
+    typer.echo(json.dumps(facts))
 
 
 def _chosen(version: int | None) -> tuple[Settings, ModelPackage]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.plan import DryRunOption, JsonOption, YesOption, agree
+
+if TYPE_CHECKING:
+    from pipelines.registry import ModelPackage
 
 VersionOption = Annotated[int | None, typer.Option(min=1, help="Of the model package; the newest when absent.")]
 Reason = Annotated[str, typer.Option(help="Kept with the decision.")]
@@ -20,7 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command()(predict)
 
 
-def approve(version: VersionOption = None, reason: Reason = "") -> None:
+def approve(version: VersionOption = None, reason: Reason = "", as_json: JsonOption = False) -> None:
     """Approve a model package; one that is approved already stays so."""
     from pipelines import registry
     from pipelines.settings import Settings
@@ -29,10 +32,14 @@ def approve(version: VersionOption = None, reason: Reason = "") -> None:
     package = registry.select(version, settings)
     if package.status != "Approved":
         registry.approve(package.arn, reason, settings)
-    typer.echo(f"version {package.version} is approved; next: `housing deploy`")
+    _decided(package, "Approved", "`housing deploy`", as_json)
 
 
-def reject(reason: Annotated[str, typer.Option(help="Why; kept with the decision.")], version: VersionOption = None) -> None:
+def reject(
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Reject a model package."""
     from pipelines import registry
     from pipelines.settings import Settings
@@ -40,7 +47,16 @@ def reject(reason: Annotated[str, typer.Option(help="Why; kept with the decision
     settings = Settings()
     package = registry.select(version, settings)
     registry.reject(package.arn, reason, settings)
-    typer.echo(f"version {package.version} is rejected; next: `housing run` trains another")
+    _decided(package, "Rejected", "`housing run` trains another", as_json)
+
+
+def _decided(package: ModelPackage, status: str, then: str, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        typer.echo(json.dumps({"version": package.version, "arn": package.arn, "status": status}))
+        return
+    typer.echo(f"version {package.version} is {status.lower()}; next: {then}")
 
 
 def deploy(

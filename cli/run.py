@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.lags import LagOption, parse_lags
-from cli.plan import DryRunOption, YesOption, agree
+from cli.plan import DryRunOption, JsonOption, YesOption, agree
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
+    from pipelines.snapshot import Snapshot
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +32,7 @@ def run(  # noqa: PLR0917 typer makes options of them
     max_usd: Annotated[float | None, typer.Option(min=0, help="Do not start a run that is estimated to cost more.")] = None,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train, judge and register a model: start the pipeline and follow it to its end."""
     from rich.console import Console
@@ -41,26 +45,37 @@ def run(  # noqa: PLR0917 typer makes options of them
     from pipelines.follow import require_success
     from pipelines.settings import Settings
 
-    console = Console()
+    console = Console(stderr=as_json)
+    say = partial(typer.echo, err=as_json)
     settings = for_caller(Settings())
     if attach:
         execution_arn = execution.running(settings)
         if execution_arn is None:
             raise ExecutionError("no execution runs; start one with `housing run`")
     else:
-        _agree(settings, max_usd, yes=yes, dry_run=dry_run)
-        execution_arn = _launch(panel, parse_lags(lag), settings)
+        _agree(settings, max_usd, yes=yes, dry_run=dry_run, as_json=as_json)
+        execution_arn = _launch(panel, parse_lags(lag), settings, say)
     try:
         look_up = Details(settings).of
-        final = see_through(execution_arn, settings, typer.echo, lambda snapshots: progress.show(snapshots, console, look_up))
+        final = see_through(execution_arn, settings, say, lambda snapshots: progress.show(snapshots, console, look_up))
     except KeyboardInterrupt:
         typer.echo("the execution goes on; follow it with `housing run --attach`, end it with `housing stop`", err=True)
         raise typer.Exit(130) from None
+    if as_json:
+        _print_json(final)
     require_success(final, settings)
-    typer.echo("registered a model package that waits for approval; next: `housing approve`")
+    say("registered a model package that waits for approval; next: `housing approve`")
 
 
-def _agree(settings: Settings, max_usd: float | None, *, yes: bool, dry_run: bool) -> None:
+def _print_json(final: Snapshot) -> None:
+    """How the run ended, well or not: the execution, its steps, and the model package that it registered (null when none)."""
+    import json
+
+    registered = final.step("Register")
+    typer.echo(json.dumps(asdict(final) | {"model_package_arn": (registered.detail or None) if registered else None}))
+
+
+def _agree(settings: Settings, max_usd: float | None, *, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Hold the run to its budget, show the plan and ask."""
     from pipelines.capacity import choices
     from pipelines.cost.run import estimate_run, require_budget
@@ -72,10 +87,10 @@ def _agree(settings: Settings, max_usd: float | None, *, yes: bool, dry_run: boo
         require_budget(estimate, max_usd)
     ladder = tuple(f"where capacity lacks: {choice.described(settings)}" for choice in choices(settings)[1:])
     plan = plan_run(estimate, settings)
-    agree(replace(plan, steps=(*plan.steps, *ladder)), yes=yes, dry_run=dry_run)
+    agree(replace(plan, steps=(*plan.steps, *ladder)), yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-def _launch(panel: str, lags: dict[str, int], settings: Settings) -> str:
+def _launch(panel: str, lags: dict[str, int], settings: Settings, say: Callable[[str], None]) -> str:
     """Start an execution on the panel, or join the one that already works on it; returns its ARN."""
     from housing.sources import open_source, write_source_folder
     from pipelines.launch import launch
@@ -84,9 +99,9 @@ def _launch(panel: str, lags: dict[str, int], settings: Settings) -> str:
     months = source.load().months_per_period
     with TemporaryDirectory() as folder:
         write_source_folder(source, Path(folder))
-        launched = launch(Path(folder), max(1, settings.horizon_months // months), settings, typer.echo)
+        launched = launch(Path(folder), max(1, settings.horizon_months // months), settings, say)
     execution_id = launched.execution_arn.rpartition("/")[2]
-    typer.echo(f"execution {execution_id}: " + ("runs already; following it" if launched.attached else "started"))
+    say(f"execution {execution_id}: " + ("runs already; following it" if launched.attached else "started"))
     return launched.execution_arn
 
 

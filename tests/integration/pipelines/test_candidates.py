@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.main import app
 from pipelines import candidates, endpoint, registry
 from pipelines.comparison import Comparison, compare
 from pipelines.errors import DeploymentError
@@ -120,3 +122,30 @@ def test_the_cpu_tier_runs_its_own_image_beside_the_gpu(aws: Any, settings: Sett
     assert json.loads(reply["Body"].read())["name"] == "both-cpu"
     assert endpoint.delete(settings) is True
     assert aws.client("sagemaker").list_endpoints(NameContains=settings.endpoint_name)["Endpoints"] == []
+
+
+def test_each_command_says_what_it_did_as_one_json_object(settings: Settings, register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("endpoint_name", "model_package_group", "bucket"):
+        monkeypatch.setenv(f"HOUSING_{name.upper()}", getattr(settings, name))
+    monkeypatch.setenv("HOUSING_CPU_TIER", "false")
+
+    def said(*words: str) -> dict[str, Any]:
+        done = CliRunner().invoke(app, [*words, "--json"])
+        assert done.exit_code == 0, done.output
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    first, second = register("main"), register("next")
+    assert said("approve", "--version", "1") == {"version": 1, "arn": first, "status": "Approved"}
+    assert said("deploy", "--yes")["endpoints"][0]["action"] == "created"
+    assert said("approve") == {"version": 2, "arn": second, "status": "Approved"}
+    name = settings.endpoint_name
+    assert said("endpoint", "shadow", "--yes") == {"endpoint_name": name, "action": "updated", "shadow_version": 2}
+    for words in (("shadow",), ("promote",), ("split", "0.5")):
+        assert set(said("endpoint", *words, "--dry-run")) == {"title", "steps", "price", "undo"}
+    promoted = said("endpoint", "promote", "--yes")
+    assert (promoted["endpoint_name"], promoted["action"], promoted["package_version"]) == (name, "updated", 2)
+    shares = {"main": 0.75, "candidate": 0.25}
+    split = said("endpoint", "split", "0.25", "--version", "1", "--yes")
+    assert split == {"endpoint_name": name, "candidate_version": 1, "shares": shares}
+    assert said("reject", "--reason", "too old") == {"version": 2, "arn": second, "status": "Rejected"}

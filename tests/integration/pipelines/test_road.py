@@ -101,8 +101,10 @@ def test_the_whole_road_and_again_unchanged(panel: Path, tmp_path: Path) -> None
 
 def test_a_missed_bar_ends_the_run_with_its_words_and_registers_nothing(panel: Path) -> None:
     names = {"HOUSING_MODEL_PACKAGE_GROUP": "strict", "HOUSING_MAX_LOSS_RATIO": "0.001"}
-    missed = housing("run", "--panel", str(panel), **names)
+    missed = housing("run", "--panel", str(panel), "--json", **names)
     assert missed.returncode == 1
+    ended = json.loads(missed.stdout)
+    assert (ended["status"], ended["steps"][-1]["name"], ended["model_package_arn"]) == ("Failed", "QualityGateMissed", None)
     assert missed.stderr.splitlines()[-1].startswith("housing: QualityGateMissed failed: Quality gate missed: quantile loss")
     assert "limit 0.001" in missed.stderr
     nothing = housing("approve", **names)
