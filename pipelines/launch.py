@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import capacity, execution, versions
+from pipelines import capacity, execution, registry, versions
 from pipelines.approved import upload_approved
 from pipelines.export import export_cached
 from pipelines.settings import Settings
@@ -30,6 +30,7 @@ def launch(source: Path, horizon: int, settings: Settings, say: Callable[[str], 
     definition = export_cached(settings)
     change = execution.upsert(definition, settings)
     say(f"pipeline {settings.pipeline_name}: {change}")
+    registry.ensure_group(settings)
     uri = upload_source(source, settings)
     say(f"data: {uri}")
     approved = upload_approved(definition, uri, horizon, settings)
@@ -45,12 +46,14 @@ def launch(source: Path, horizon: int, settings: Settings, say: Callable[[str], 
 def relaunch(execution_arn: str, choice: capacity.Choice, settings: Settings) -> str:
     """Start an execution with the parameters of an earlier one on other machines; returns its ARN.
 
-    The pipeline keeps the definition that it had: the other build is in place only for the start.
+    The pipeline keeps the definition that it had: the other build, whose market and volume keys suit the machines, is in place only
+    for the start.
     """
     settings = versions.pinned(settings)
     parameters = execution.parameters_of(execution_arn, settings) | choice.parameters()
     usual = export_cached(settings)
-    execution.upsert(export_cached(settings.model_copy(update={"use_spot": choice.spot})), settings)
+    machines = {"training_instance_type": choice.training_instance_type, "baselines_instance_type": choice.baselines_instance_type}
+    execution.upsert(export_cached(settings.model_copy(update={"use_spot": choice.spot, **machines})), settings)
     try:
         return execution.start(parameters, settings, choice.described(settings))
     finally:

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from pipelines.aws import client, is_absent
 from pipelines.errors import RegistryError
 from pipelines.settings import Settings
+from pipelines.tags import tag_list
 
 CPU_SPECIFICATION = "cpu"
 """The additional inference specification of a package: its artifact in the image without CUDA."""
@@ -94,6 +95,22 @@ def select(version: int | None, settings: Settings, status: Status | None = None
     if status and found.status != status:
         raise RegistryError(f"version {version}: is {found.status}, not {status}; run `housing approve --version {version}` first")
     return found
+
+
+def ensure_group(settings: Settings) -> None:
+    """Make the group with our tags, or set the tags of the one that is there.
+
+    A package takes the tags of its group, and the group that a Register step makes by itself has none.
+    """
+    sagemaker, name, tagged = client("sagemaker", settings), settings.model_package_group, tag_list(settings)
+    try:
+        arn = sagemaker.describe_model_package_group(ModelPackageGroupName=name)["ModelPackageGroupArn"]
+    except ClientError as error:
+        if not is_absent(error):
+            raise
+        sagemaker.create_model_package_group(ModelPackageGroupName=name, Tags=tagged)
+    else:
+        sagemaker.add_tags(ResourceArn=arn, Tags=tagged)
 
 
 def approve(arn: str, reason: str, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from pipelines.endpoint_config import VARIANT
 from pipelines.errors import DeploymentError
 from pipelines.serving import Tier
 from pipelines.settings import Settings
+from pipelines.tags import tag_list
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 INVOCATIONS = "SageMakerVariantInvocationsPerInstance"
@@ -130,6 +131,7 @@ def _attach_wake_up(scaler: Any, tier: Tier, settings: Settings) -> None:
         ComparisonOperator="GreaterThanOrEqualToThreshold",
         TreatMissingData="missing",
         AlarmActions=[policy["PolicyARN"]],
+        Tags=tag_list(settings),
     )
 
 

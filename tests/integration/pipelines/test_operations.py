@@ -38,8 +38,11 @@ def small(monkeypatch: pytest.MonkeyPatch, aws: Any) -> None:
 @pytest.fixture
 def run(tmp_path: Path, synthetic_source: Path) -> Iterator[None]:
     """A model trained, approved with a reason and deployed, by the commands; removed again at the end."""
-    housing("run", "--panel", str(synthetic_source / "panel.csv.gz"), "--lag", "sales=1", "--max-usd", "1", "--yes")
-    housing("approve", "--reason", "the scores are good")
+    words = ("--panel", str(synthetic_source / "panel.csv.gz"), "--lag", "sales=1", "--max-usd", "1", "--yes", "--json")
+    ran = json.loads(housing("run", *words))
+    assert (ran["status"], ran["reason"], ran["steps"][0]["name"]) == ("Succeeded", "", "Ingest")
+    decided = json.loads(housing("approve", "--reason", "the scores are good", "--json"))
+    assert decided == {"version": 1, "arn": ran["model_package_arn"], "status": "Approved"}
     housing("deploy", "--yes")
     yield
     teardown(Settings(), everything=True)
@@ -109,10 +112,10 @@ def test_what_was_made_is_shown_priced_traced_and_removed(aws: Any, run: None, t
     kept = aws.client("sagemaker").describe_model_package(ModelPackageName=origin["package_arn"])["ModelCard"]
     assert (kept["ModelCardStatus"], to_markdown(json.loads(kept["ModelCardContent"]))) == ("Approved", card)
 
-    tags = aws.client("sagemaker").list_tags(
-        ResourceArn=aws.client("sagemaker").describe_endpoint(EndpointName="operations")["EndpointArn"]
-    )
-    assert {"Key": "project", "Value": "housing-crisis-ml"} in tags["Tags"]
+    sagemaker = aws.client("sagemaker")
+    group = sagemaker.describe_model_package_group(ModelPackageGroupName="operations")["ModelPackageGroupArn"]
+    for arn in (sagemaker.describe_endpoint(EndpointName="operations")["EndpointArn"], group):
+        assert {"Key": "project", "Value": "housing-crisis-ml"} in sagemaker.list_tags(ResourceArn=arn)["Tags"], arn
 
     found = inventory(Settings())
     assert "endpoint operations" in found.removed

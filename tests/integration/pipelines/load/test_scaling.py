@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines import endpoint, registry, scaling
 from pipelines.settings import Settings
+from pipelines.tags import tag_list
 
 Register = Callable[..., str]
 QUICK = {"scale_out_cooldown_seconds": 60, "scale_in_cooldown_seconds": 60}
@@ -87,12 +88,14 @@ def test_the_count_follows_the_load_up_and_down_the_clock_and_a_queue(
         assert endpoint.delete(one) is True
 
 
-def test_deleting_an_endpoint_leaves_neither_target_nor_policy_nor_schedule_nor_alarm(
+def test_the_wake_up_alarm_is_tagged_and_deleting_an_endpoint_leaves_neither_target_nor_policy_nor_schedule_nor_alarm(
     aws: Any, settings: Settings, register: Register
 ) -> None:
     night = {"off_hours_start": "cron(0 20 ? * * *)", "off_hours_end": "cron(0 6 ? * * *)"}
     settings = settings.model_copy(update={"serving": "async", **night})
     serve(register, settings)
+    (wake,) = aws.client("cloudwatch").describe_alarms(AlarmNames=[f"{settings.endpoint_name}-backlog"])["MetricAlarms"]
+    assert aws.client("cloudwatch").list_tags_for_resource(ResourceARN=wake["AlarmArn"])["Tags"] == tag_list(settings)
     scaler, only = aws.client("application-autoscaling"), {"ServiceNamespace": "sagemaker"}
     resource = f"endpoint/{settings.endpoint_name}/variant/main"
     assert len(scaler.describe_scaling_policies(**only, ResourceId=resource)["ScalingPolicies"]) == 2
