@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from pipelines import prices, shards, tidy
 from pipelines.aws import client, is_absent, split_uri
+from pipelines.encryption import volume_key
 from pipelines.endpoint_config import model_request
 from pipelines.errors import ResultsError
 from pipelines.polling import pauses
@@ -130,8 +131,8 @@ def transform_request(  # noqa: PLR0917
     machines: dict[str, Any] = {"InstanceType": settings.cpu_instance_type, "InstanceCount": request.instances}
     if settings.kms_key_id:
         output["KmsKeyId"] = settings.kms_key_id
-        if not prices.load(settings.prices_file).machine(settings.cpu_instance_type).local_disk_gib:
-            machines["VolumeKmsKeyId"] = settings.kms_key_id
+    if volume_key(settings.cpu_instance_type, settings):
+        machines["VolumeKmsKeyId"] = settings.kms_key_id
     return {
         "TransformJobName": name,
         "ModelName": model_name,

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from pipelines import prices
+from pipelines.encryption import volume_key
 from pipelines.errors import DeploymentError
 from pipelines.registry import CPU_SPECIFICATION, ModelPackage
 from pipelines.serving import Tier
@@ -87,8 +87,8 @@ def around(tier: Tier, settings: Settings) -> dict[str, Any]:
     """What a configuration holds besides its variants."""
     around: dict[str, Any] = {}
     key = {"KmsKeyId": settings.kms_key_id} if settings.kms_key_id else {}
-    if tier.serving != "serverless" and not prices.load(settings.prices_file).machine(tier.instance_type).local_disk_gib:
-        around |= key  # a machine with a local disk encrypts it itself, and the service refuses a key
+    if tier.serving != "serverless" and volume_key(tier.instance_type, settings):
+        around |= key
     if tier.serving == "realtime" and settings.data_capture_percent:
         around["DataCaptureConfig"] = {
             "EnableCapture": True,

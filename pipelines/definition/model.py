@@ -17,6 +17,7 @@ from pipelines.approved import METADATA_KEY
 from pipelines.definition.context import Context
 from pipelines.definition.policies import cache, call_retries, job_retries
 from pipelines.definition.processing import KEY_FILE, output
+from pipelines.encryption import volume_key
 from pipelines.registry import CPU_SPECIFICATION
 
 CONTENT_TYPES = ["application/json", "application/jsonlines"]
@@ -89,7 +90,7 @@ def forecast(context: Context, created: ModelStep, prepared: ProcessingStep) -> 
         accept="application/jsonlines",
         max_payload=6,
         sagemaker_session=context.session,
-        volume_kms_key=settings.kms_key_id,
+        volume_kms_key=volume_key(settings.transform_instance_type, settings),
     )
     step_args = transformer.transform(data=output(prepared, "requests"), content_type="application/jsonlines", split_type="Line")
     return TransformStep("Forecast", step_args=step_args, cache_config=cache(settings), retry_policies=job_retries())

@@ -14,6 +14,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
 
 from pipelines.definition.context import Context
 from pipelines.definition.policies import cache, job_retries
+from pipelines.encryption import volume_key
 
 ROOT = "/opt/ml/processing"
 KEY_FILE = PropertyFile(name="key", output_name="key", path="key.json")
@@ -89,7 +90,7 @@ def _step(
         instance_type=context.parameters.processing_instance_type,
         entrypoint=["python", "-m", f"training.jobs.{name.lower()}"],
         volume_size_in_gb=settings.volume_size_gib,
-        volume_kms_key=settings.kms_key_id,
+        volume_kms_key=volume_key(settings.processing_instance_type, settings),
         output_kms_key=settings.kms_key_id,
         max_runtime_in_seconds=settings.max_run_seconds,
         sagemaker_session=context.session,

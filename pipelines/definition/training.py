@@ -17,6 +17,7 @@ from pipelines.definition import metrics
 from pipelines.definition.context import Context
 from pipelines.definition.policies import cache, job_retries
 from pipelines.definition.processing import KEY_FILE, output
+from pipelines.encryption import volume_key
 from pipelines.settings import Settings
 
 CPU_STEPS = frozenset({"baselines", "linear", "statistical"})
@@ -53,11 +54,13 @@ def train(context: Context, prepared: ProcessingStep, name: str, members: Sequen
 
 def _compute(context: Context, name: str) -> Compute:
     settings, parameters = context.settings, context.parameters
+    on_cpu = name in CPU_STEPS
+    default = settings.baselines_instance_type if on_cpu else settings.training_instance_type
     return Compute(
-        instance_type=parameters.baselines_instance_type if name in CPU_STEPS else parameters.training_instance_type,
+        instance_type=parameters.baselines_instance_type if on_cpu else parameters.training_instance_type,
         instance_count=1 if name in LIGHT_STEPS else settings.training_instance_count,
         volume_size_in_gb=settings.volume_size_gib,
-        volume_kms_key_id=settings.kms_key_id,
+        volume_kms_key_id=volume_key(default, settings),
         enable_managed_spot_training=settings.use_spot,
     )
 

@@ -153,10 +153,38 @@ def test_the_address_of_checkpoints_changes_with_the_hyperparameters(definition:
     assert before != after
 
 
-def test_a_chosen_key_encrypts_every_volume_and_output(encrypted: dict[str, Any]) -> None:
+ON_LOCAL_DISKS = {"Train-xgboost", "Train-catboost", "Train-neural"}
+"""The steps on ml.g5, which encrypts its own disk: the service refuses a key for it."""
+
+
+def volume_keys(built: dict[str, Any]) -> dict[str, str | None]:
+    """Job step -> the key of its volume."""
+    jobs = [step for step in walk(built["Steps"]) if "CacheConfig" in step]
+    found = {}
+    for job in jobs:
+        arguments = job["Arguments"]
+        machines = arguments.get("ProcessingResources", {}).get("ClusterConfig") or arguments.get("ResourceConfig")
+        found[job["Name"]] = (machines or arguments["TransformResources"]).get("VolumeKmsKeyId")
+    return found
+
+
+def test_a_chosen_key_encrypts_every_output_and_every_volume_that_takes_one(encrypted: dict[str, Any]) -> None:
     assert faults(encrypted) == []
+    keys = volume_keys(encrypted)
+    assert {name for name, key in keys.items() if key is None} == ON_LOCAL_DISKS
     for job in (step for step in walk(encrypted["Steps"]) if "CacheConfig" in step):
-        assert json.dumps(job["Arguments"]).count("alias/housing") == 2, job["Name"]
+        expected = 1 if job["Name"] in ON_LOCAL_DISKS else 2
+        assert json.dumps(job["Arguments"]).count("alias/housing") == expected, job["Name"]
+
+
+def test_every_kind_of_job_leaves_out_the_key_on_a_machine_with_a_local_disk() -> None:
+    from pipelines.definition.build import build_definition
+
+    machines = ("processing_instance_type", "baselines_instance_type", "transform_instance_type")
+    built = build_definition(Settings(kms_key_id="alias/housing", **dict.fromkeys(machines, "ml.g4dn.xlarge")))
+    assert set(volume_keys(built).values()) == {None}
+    on_cpu = build_definition(Settings(kms_key_id="alias/housing", training_instance_type="ml.m5.xlarge"))
+    assert set(volume_keys(on_cpu).values()) == {"alias/housing"}
 
 
 def test_without_spot_there_is_no_waiting_time(encrypted: dict[str, Any]) -> None:
