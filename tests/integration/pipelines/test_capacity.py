@@ -11,6 +11,7 @@ import pytest
 
 from pipelines import campaign, capacity, execution, launch
 from pipelines.details import Details
+from pipelines.encryption import volume_key
 from pipelines.follow import require_success
 from pipelines.settings import Settings
 from pipelines.snapshot import Snapshot
@@ -21,6 +22,8 @@ ROLE = "arn:aws:iam::123456789012:role/housing-sagemaker"
 def training(settings: Settings) -> dict[str, Any]:
     """A Train step that does nothing, on the machine that the parameter names."""
     waits = {"MaxWaitTimeInSeconds": 300} if settings.use_spot else {}
+    key = volume_key(settings.training_instance_type, settings)
+    machines = {"InstanceType": {"Get": "Parameters.TrainingInstanceType"}, "InstanceCount": 1, "VolumeSizeInGB": 5}
     return {
         "Name": "Train-toy",
         "Type": "Training",
@@ -32,7 +35,7 @@ def training(settings: Settings) -> dict[str, Any]:
             },
             "RoleArn": ROLE,
             "OutputDataConfig": {"S3OutputPath": f"s3://toys/{settings.pipeline_name}"},
-            "ResourceConfig": {"InstanceType": {"Get": "Parameters.TrainingInstanceType"}, "InstanceCount": 1, "VolumeSizeInGB": 5},
+            "ResourceConfig": machines | ({"VolumeKmsKeyId": key} if key else {}),
             "StoppingCondition": {"MaxRuntimeInSeconds": 60, **waits},
             "EnableManagedSpotTraining": settings.use_spot,
         },
@@ -111,6 +114,21 @@ def test_without_any_spot_the_run_goes_on_demand_and_the_pipeline_stays_as_it_wa
     require_success(final, settings)
     there = aws.client("sagemaker").describe_pipeline(PipelineName=settings.pipeline_name)["PipelineDefinition"]
     assert json.loads(there) == json.loads(definition(settings))
+
+
+def test_a_machine_that_takes_no_volume_key_gets_none_when_it_stands_in_for_one_that_does(
+    settings: Settings, tmp_path: Path, aws: Any, scarce: Any
+) -> None:
+    chosen = {"kms_key_id": "alias/housing", "training_instance_type": "ml.m5.xlarge", "training_fallback_types": ("ml.g5.xlarge",)}
+    settings = settings.model_copy(update=chosen)
+    scarce("ml.m5.xlarge")
+    final = campaign.see_through(begin(settings, tmp_path, []), settings, lambda _: None, last)
+    step = final.step("Train-toy")
+    assert step is not None
+    machines = aws.client("sagemaker").describe_training_job(TrainingJobName=step.job_name)["ResourceConfig"]
+    assert (final.status, machines["InstanceType"], "VolumeKmsKeyId" in machines) == ("Succeeded", "ml.g5.xlarge", False)
+    there = aws.client("sagemaker").describe_pipeline(PipelineName=settings.pipeline_name)["PipelineDefinition"]
+    assert "alias/housing" in there, "the pipeline itself stays that of the usual machine"
 
 
 def test_when_nothing_is_left_the_run_fails_with_the_shortage(settings: Settings, tmp_path: Path, scarce: Any) -> None:
