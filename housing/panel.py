@@ -6,11 +6,12 @@ so publication lags and the absence of the future hold in one place.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,11 @@ Frequency = Literal["M", "Q"]
 
 MONTHS_PER_PERIOD: Mapping[str, int] = {"M": 1, "Q": 3}
 PERIODS_PER_YEAR: Mapping[str, int] = {"M": 12, "Q": 4}
+
+FACTS_NAME, ARRAYS_NAME = "panel.json", "panel.npz"
+PARTS = "panel-*.npz"
+"""The arrays of a panel in parts: each file some of the regions, in the order of their names; see `housing.shards`."""
+NATIONAL = "national."
 
 
 @dataclass(frozen=True)
@@ -142,28 +148,53 @@ class Panel:
     def save(self, folder: Path) -> None:
         """Write `panel.npz` (arrays) and `panel.json` (names, calendar, lags) into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
+        self.save_arrays(folder / ARRAYS_NAME)
+        self.save_facts(folder)
+
+    def save_facts(self, folder: Path) -> None:
+        """Write `panel.json` alone."""
+        (folder / FACTS_NAME).write_text(json.dumps(self._facts(), indent=1) + "\n")
+
+    def save_arrays(self, path: Path) -> None:
+        """Write the arrays alone; the same panel gives the same bytes."""
+        np.savez_compressed(path, allow_pickle=False, **self._arrays())
+
+    def digest(self) -> str:
+        """Hash of names, calendar, lags and every value, in their order: the same however the panel is laid out in files."""
+        found = hashlib.sha256(json.dumps(self._facts()).encode())
+        for name, values in self._arrays().items():
+            found.update(f"\0{name}\0".encode() + np.ascontiguousarray(values, dtype="<f8").data)
+        return found.hexdigest()
+
+    def _arrays(self) -> dict[str, Floats]:
         arrays = {"price": self.price}
         arrays |= {f"covariate.{name}": values for name, values in self.covariates.items()}
-        arrays |= {f"national.{name}": values for name, values in self.national.items()}
-        np.savez_compressed(folder / "panel.npz", allow_pickle=False, **arrays)
-        facts = {
+        arrays |= {f"{NATIONAL}{name}": values for name, values in self.national.items()}
+        return arrays
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "regions": list(self.regions),
             "first": str(self.dates[0]),
             "periods": len(self.dates),
             "frequency": self.frequency,
             "lags": dict(self.lags),
         }
-        (folder / "panel.json").write_text(json.dumps(facts, indent=1) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Panel:
-        """Read what `save` wrote; DataError when a file is absent or unreadable."""
+        """Read what `save` wrote, or what `housing.shards` left in parts; DataError when a file is absent or unreadable."""
         try:
-            facts = json.loads((folder / "panel.json").read_text())
-            with np.load(folder / "panel.npz", allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+            facts = json.loads((folder / FACTS_NAME).read_text())
+            parts = [] if (folder / ARRAYS_NAME).is_file() else sorted(folder.glob(PARTS))
+            arrays = _joined([read_arrays(path) for path in parts or [folder / ARRAYS_NAME]])
         except (OSError, ValueError, KeyError) as error:
             raise DataError(f"panel in {folder.name}: {error}; write it again with Panel.save") from error
+        return cls.of_stored(facts, arrays)
+
+    @classmethod
+    def of_stored(cls, facts: Mapping[str, Any], arrays: Mapping[str, Floats]) -> Panel:
+        """The panel of the content of `panel.json` and of arrays by their names in `panel.npz`."""
         step = MONTHS_PER_PERIOD[facts["frequency"]]
         return cls(
             regions=tuple(facts["regions"]),
@@ -171,7 +202,7 @@ class Panel:
             frequency=facts["frequency"],
             price=arrays["price"],
             covariates={k.removeprefix("covariate."): v for k, v in arrays.items() if k.startswith("covariate.")},
-            national={k.removeprefix("national."): v for k, v in arrays.items() if k.startswith("national.")},
+            national={k.removeprefix(NATIONAL): v for k, v in arrays.items() if k.startswith(NATIONAL)},
             lags=facts["lags"],
         )
 
@@ -188,3 +219,18 @@ class Panel:
         columns |= {name: values.ravel() for name, values in self.covariates.items()}
         columns |= {name: np.tile(values, count) for name, values in self.national.items()}
         return pd.DataFrame(columns)
+
+
+def read_arrays(path: Path) -> dict[str, Floats]:
+    """The arrays of a file by name; OSError or ValueError when it is absent or unreadable."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _joined(parts: Sequence[Mapping[str, Floats]]) -> Mapping[str, Floats]:
+    """The arrays of parts that follow each other by region; national series are the same in all."""
+    if len(parts) == 1:
+        return parts[0]
+    return {
+        name: values if name.startswith(NATIONAL) else np.concatenate([part[name] for part in parts]) for name, values in parts[0].items()
+    }

@@ -61,8 +61,22 @@ class Quality:
                 raise DataError(finding.text)
 
 
-def check_quality(panel: Panel, horizon: int) -> Quality:
-    """Look a panel over before it is trained on."""
+@dataclass(frozen=True)
+class Whole:
+    """What the gate asks of a whole panel, where it looks at a part: prices of the longest region, series without a value."""
+
+    longest: int
+    empty: tuple[str, ...]
+
+    @classmethod
+    def of(cls, panel: Panel) -> Whole:
+        counts = np.isfinite(panel.price).sum(axis=1)
+        series = (*panel.covariates.items(), *panel.national.items())
+        return cls(int(counts.max(initial=0)), tuple(name for name, values in series if _missing(values) == 1))
+
+
+def check_quality(panel: Panel, horizon: int, whole: Whole | None = None) -> Quality:
+    """Look a panel over before it is trained on, or some regions of a panel of which `whole` is known."""
     known = np.isfinite(panel.price)
     return Quality(
         regions=len(panel.regions),
@@ -72,16 +86,16 @@ def check_quality(panel: Panel, horizon: int) -> Quality:
         frequency=panel.frequency,
         missing=float(1 - known.mean()) if known.size else 1.0,
         covariates={name: _missing(values) for name, values in (*panel.covariates.items(), *panel.national.items())},
-        findings=tuple(_findings(panel, horizon)),
+        findings=tuple(_findings(panel, horizon, whole or Whole.of(panel))),
     )
 
 
-def _findings(panel: Panel, horizon: int) -> list[Finding]:
+def _findings(panel: Panel, horizon: int, whole: Whole) -> list[Finding]:
     needed = MINIMUM_YEARS * panel.season + horizon
     known = np.isfinite(panel.price)
     count = known.sum(axis=1)
-    if not known.size or count.max(initial=0) < needed:
-        have = int(count.max(initial=0)) if known.size else 0
+    if whole.longest < needed:
+        have = whole.longest
         text = f"price: the longest region has {have} observations, {needed} are needed for a horizon of {horizon}; give a longer history"
         return [Finding("too_short", True, text)]
     positive = ~known | (panel.price > 0)
@@ -97,11 +111,7 @@ def _findings(panel: Panel, horizon: int) -> list[Finding]:
         ("constant", False, (count > 1) & (changes == 0), "have one and the same price throughout"),
     )
     found = [_finding(panel, name, fatal, np.asarray(rows), text) for name, fatal, rows, text in checks if np.any(rows)]
-    return found + [
-        Finding("empty_covariate", False, f"{name}: no value at all; drop the column")
-        for name, values in (*panel.covariates.items(), *panel.national.items())
-        if _missing(values) == 1
-    ]
+    return found + [Finding("empty_covariate", False, f"{name}: no value at all; drop the column") for name in whole.empty]
 
 
 def _finding(panel: Panel, name: str, fatal: bool, rows: np.ndarray, text: str) -> Finding:

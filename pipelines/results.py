@@ -41,7 +41,7 @@ def fetch(folder: Path, settings: Settings, execution_arn: str | None = None) ->
     evaluation, report = read(f"{evaluation_uri}/evaluation.json"), read(f"{evaluation_uri}/report.html")
     prepared_uri = _processing_output(_step(taken, "Prepare", settings), "prepared", settings)
     frequency = json.loads(read(f"{prepared_uri}/panel.json"))["frequency"]
-    answers = read(_transform_output(_step(taken, "Forecast", settings), settings))
+    answers = "".join(map(read, _answer_uris(_step(taken, "Forecast", settings), settings)))
     labelled = json.loads(read(f"{prepared_uri}/source.json"))["drawdown"]["regions"]
     rows = tuple(forecast_rows(answers.splitlines(), MONTHS_PER_PERIOD[frequency], labelled))
     write_text(evaluation, folder / "evaluation.json")
@@ -73,10 +73,16 @@ def _processing_output(step: StepState, name: str, settings: Settings) -> str:
     raise ResultsError(f"{step.name}: has no output {name!r}; export and start the pipeline again with `housing run`")
 
 
-def _transform_output(step: StepState, settings: Settings) -> str:
-    """The file that batch transform makes of the requests: their name and `.out`."""
+def _answer_uris(step: StepState, settings: Settings) -> list[str]:
+    """The files that batch transform made of the requests, one for each of theirs and in their order."""
     job = client("sagemaker", settings).describe_transform_job(TransformJobName=step.job_name)
-    return f"{job['TransformOutput']['S3OutputPath'].rstrip('/')}/requests.jsonl.out"
+    place = f"{job['TransformOutput']['S3OutputPath'].rstrip('/')}/requests"
+    bucket, prefix = split_uri(place)
+    pages = client("s3", settings).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    found = sorted(f"s3://{bucket}/{item['Key']}" for page in pages for item in page.get("Contents", []))
+    if not found:
+        raise ResultsError(f"{place}*: is gone; start the pipeline again with `housing run`")
+    return found
 
 
 def _reader(settings: Settings) -> Callable[[str], str]:

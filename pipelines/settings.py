@@ -54,6 +54,7 @@ class Settings(HostingSettings):
 
     # Machines
     processing_instance_type: str = "ml.m5.xlarge"
+    prepare_hosts: PositiveInt = 1
     baselines_instance_type: str = "ml.m5.xlarge"
     training_instance_type: str = "ml.g5.2xlarge"
     training_fallback_types: tuple[str, ...] = ("ml.g5.xlarge", "ml.g4dn.xlarge")

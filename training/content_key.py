@@ -39,6 +39,15 @@ def file_hashes(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir()) if path.is_file()}
 
 
+def prepared_hashes(folder: Path, panel_digest: str) -> dict[str, str]:
+    """What a training depends on in a prepared folder: its files, with the panel by its values, so that its layout changes nothing.
+
+    The findings about the panel follow from its values and are left out.
+    """
+    others = {name: found for name, found in file_hashes(folder).items() if not name.startswith(("panel.", "panel-", "quality"))}
+    return {**others, "panel": panel_digest}
+
+
 def _source_hash() -> str:
     digest = hashlib.sha256()
     for package in CODE_PACKAGES:

@@ -43,6 +43,11 @@ class Container:
         return self.root / "input" / "config" / "resourceconfig.json"
 
     @property
+    def processing_resource_file(self) -> Path:
+        """Which hosts a processing job has."""
+        return self.root / "config" / "resourceconfig.json"
+
+    @property
     def failure_file(self) -> Path:
         """Its content becomes the FailureReason of a training job."""
         return self.root / "output" / "failure"
@@ -59,6 +64,11 @@ class Container:
     def input(self, name: str) -> Path:
         """Folder of a processing input; DataError when it is absent or empty."""
         return _filled(self.root / "processing" / "input" / name, f"input {name}")
+
+    def dealt_input(self, name: str) -> list[Path]:
+        """The files of a processing input that is dealt over the hosts, by name; a host may have got none."""
+        folder = self.root / "processing" / "input" / name
+        return sorted(folder.iterdir()) if folder.is_dir() else []
 
     def inputs(self, prefix: str) -> list[Path]:
         """Folders of the processing inputs whose name starts with `prefix`, by name; DataError when there are none."""

@@ -17,6 +17,8 @@ from pipelines.definition.policies import cache, job_retries
 from pipelines.encryption import volume_key
 
 ROOT = "/opt/ml/processing"
+SHARDS = "shards"
+"""The regions of the panel in several objects, each of which goes to one host of Prepare."""
 KEY_FILE = PropertyFile(name="key", output_name="key", path="key.json")
 EVALUATION_FILE = PropertyFile(name="evaluation", output_name="evaluation", path="evaluation.json")
 
@@ -24,20 +26,24 @@ Address: TypeAlias = str | PipelineVariable
 
 
 def ingest(context: Context) -> ProcessingStep:
-    """The source as uploaded -> a validated panel."""
-    return _step(context, "Ingest", inputs={"source": context.parameters.source_uri}, outputs=["panel"])
+    """The source as uploaded -> a validated panel, in as many shards as Prepare has hosts."""
+    hosts = context.settings.prepare_hosts
+    outputs, arguments = (["panel", SHARDS], ["--shards", str(hosts)]) if hosts > 1 else (["panel"], [])
+    return _step(context, "Ingest", inputs={"source": context.parameters.source_uri}, outputs=outputs, arguments=arguments)
 
 
 def prepare(context: Context, panel: ProcessingStep) -> ProcessingStep:
     """The panel -> the plan of the backtest, the requests of the batch forecast, and the content key."""
-    parameters = context.parameters
+    parameters, hosts = context.parameters, context.settings.prepare_hosts
+    names = ["panel", SHARDS] if hosts > 1 else ["panel"]
     return _step(
         context,
         "Prepare",
-        inputs={"panel": output(panel, "panel")},
+        inputs={name: output(panel, name) for name in names},
         outputs=["prepared", "requests", "key"],
         arguments=["--horizon", parameters.horizon.to_string(), "--origins", parameters.origins.to_string()],
         property_files=[KEY_FILE],
+        hosts=hosts,
     )
 
 
@@ -81,12 +87,13 @@ def _step(
     outputs: Sequence[str],
     arguments: Sequence[Address] = (),
     property_files: Sequence[PropertyFile] = (),
+    hosts: int = 1,
 ) -> ProcessingStep:
     settings = context.settings
     processor = Processor(
         role=settings.role_arn,
         image_uri=settings.image_uri,
-        instance_count=1,
+        instance_count=hosts,
         instance_type=context.parameters.processing_instance_type,
         entrypoint=["python", "-m", f"training.jobs.{name.lower()}"],
         volume_size_in_gb=settings.volume_size_gib,
@@ -116,7 +123,7 @@ def _input(name: str, address: Address) -> ProcessingInput:
         local_path=f"{ROOT}/input/{name}",
         s3_data_type="S3Prefix",
         s3_input_mode="File",
-        s3_data_distribution_type="FullyReplicated",
+        s3_data_distribution_type="ShardedByS3Key" if name == SHARDS else "FullyReplicated",
     )
     return ProcessingInput(input_name=name, s3_input=source)
 

@@ -15,7 +15,7 @@ from housing.members import make_member
 from housing.panel import Panel
 from training.checkpoint import Arrays, Checkpoints, interval_seconds
 from training.choice import Choice
-from training.content_key import content_key, file_hashes
+from training.content_key import content_key, prepared_hashes
 from training.contract import Container
 from training.deal import dealt
 from training.entry import run_job
@@ -37,7 +37,7 @@ def train(container: Container) -> None:
     panel, plan = Panel.load(channel), Plan.load(channel)
     facts = {"members": list(choice.members), "seed": choice.seed, "settings": choice.settings}
     shared = {"distribute": choice.distribute} if choice.distribute == "rows" else {}
-    key = content_key(file_hashes(channel), {**facts, **shared})
+    key = content_key(prepared_hashes(channel, panel.digest()), {**facts, **shared})
     started = time.monotonic()
     with teamed(container, choice) as team:
         checkpoints = Checkpoints(container.checkpoints, key, interval_seconds=interval_seconds(), writes=team.keeps)

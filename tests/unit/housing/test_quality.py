@@ -9,7 +9,7 @@ import pytest
 
 from housing.errors import DataError
 from housing.panel import Panel
-from housing.quality import check_quality
+from housing.quality import Whole, check_quality
 from housing.sources import open_source
 
 
@@ -82,3 +82,13 @@ def test_the_bundled_panel_passes_and_its_report_is_json() -> None:
     quality.require()
     assert quality.missing == pytest.approx(616 / 8602)
     assert "gaps" in json.loads(json.dumps(quality.to_json()))["findings"][0]["name"]
+
+
+def test_a_part_is_held_against_the_gate_of_the_whole() -> None:
+    short = Panel(("a",), np.datetime64("2001-01", "M") + np.arange(60), "M", np.full((1, 60), np.nan))
+    short.price[0, :5] = 100.0
+    with pytest.raises(DataError, match="5 observations"):
+        check_quality(short, 6).require()
+    found = check_quality(short, 6, Whole(longest=60, empty=("sales",)))
+    found.require()
+    assert {finding.name for finding in found.findings} >= {"short", "empty_covariate"}
