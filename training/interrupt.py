@@ -72,6 +72,7 @@ def raise_on_termination(grace_seconds: float = GRACE_SECONDS) -> Iterator[None]
     try:
         yield
     finally:
+        _Order.given = False
         finished.set()
         signal.set_wakeup_fd(previous_descriptor)
         signal.signal(signal.SIGTERM, previous_handler)
