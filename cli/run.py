@@ -15,6 +15,7 @@ from cli.lags import LagOption, parse_lags
 from cli.plan import DryRunOption, JsonOption, YesOption, agree
 
 if TYPE_CHECKING:
+    from housing.sources import Source
     from pipelines.settings import Settings
     from pipelines.snapshot import Snapshot
 
@@ -37,6 +38,7 @@ def run(  # noqa: PLR0917 typer makes options of them
     """Train, judge and register a model: start the pipeline and follow it to its end."""
     from rich.console import Console
 
+    from housing.sources import open_source
     from pipelines import execution, progress
     from pipelines.aws import for_caller
     from pipelines.campaign import see_through
@@ -53,8 +55,10 @@ def run(  # noqa: PLR0917 typer makes options of them
         if execution_arn is None:
             raise ExecutionError("no execution runs; start one with `housing run`")
     else:
+        source = open_source(panel, parse_lags(lag))
+        horizon = max(1, settings.horizon_months // source.load().months_per_period)  # a bad table is refused before any plan
         _agree(settings, max_usd, yes=yes, dry_run=dry_run, as_json=as_json)
-        execution_arn = _launch(panel, parse_lags(lag), settings, say)
+        execution_arn = _launch(source, horizon, settings, say)
     try:
         look_up = Details(settings).of
         final = see_through(execution_arn, settings, say, lambda snapshots: progress.show(snapshots, console, look_up))
@@ -90,16 +94,14 @@ def _agree(settings: Settings, max_usd: float | None, *, yes: bool, dry_run: boo
     agree(replace(plan, steps=(*plan.steps, *ladder)), yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-def _launch(panel: str, lags: dict[str, int], settings: Settings, say: Callable[[str], None]) -> str:
-    """Start an execution on the panel, or join the one that already works on it; returns its ARN."""
-    from housing.sources import open_source, write_source_folder
+def _launch(source: Source, horizon: int, settings: Settings, say: Callable[[str], None]) -> str:
+    """Start an execution on the source, or join the one that already works on it; returns its ARN."""
+    from housing.sources import write_source_folder
     from pipelines.launch import launch
 
-    source = open_source(panel, lags)
-    months = source.load().months_per_period
     with TemporaryDirectory() as folder:
         write_source_folder(source, Path(folder))
-        launched = launch(Path(folder), max(1, settings.horizon_months // months), settings, say)
+        launched = launch(Path(folder), horizon, settings, say)
     execution_id = launched.execution_arn.rpartition("/")[2]
     say(f"execution {execution_id}: " + ("runs already; following it" if launched.attached else "started"))
     return launched.execution_arn
