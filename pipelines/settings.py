@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -60,6 +60,7 @@ class Settings(HostingSettings):
     training_fallback_types: tuple[str, ...] = ("ml.g5.xlarge", "ml.g4dn.xlarge")
     baselines_fallback_types: tuple[str, ...] = ("ml.m5.2xlarge",)
     training_instance_count: PositiveInt = 1
+    distribute: Literal["origins", "rows"] = "origins"
     transform_instance_type: str = "ml.m5.xlarge"
     volume_size_gib: PositiveInt = 30
     use_spot: bool = True

@@ -26,11 +26,16 @@ CPU_STEPS = frozenset({"baselines", "linear", "statistical"})
 LIGHT_STEPS = frozenset({"baselines", "linear"})
 """Train steps that one machine does in minutes at any size."""
 
+SHARED_FITS = frozenset({"xgboost", "neural"})
+"""Members whose fits several hosts can share by rows; the others deal their origins."""
+
 
 def train(context: Context, prepared: ProcessingStep, name: str, members: Sequence[str]) -> TrainingStep:
     """Fit `members` and backtest them: the step `Train-NAME`."""
     settings = context.settings
     hyperparameters = {"members": ",".join(members), "seed": str(settings.seed)}
+    if settings.distribute == "rows" and len(members) == 1 and members[0] in SHARED_FITS:
+        hyperparameters["distribute"] = "rows"
     trainer = ModelTrainer(
         sagemaker_session=context.session,
         role=settings.role_arn,
