@@ -12,8 +12,8 @@ from pathlib import Path
 from housing.atomic import write_atomically
 from housing.errors import SettingsError
 from housing.forecast import HORIZON_MONTHS, QUANTILES
+from housing.panel import ARRAYS_NAME, Panel
 from housing.panel import FACTS_NAME as PANEL_FACTS_NAME
-from housing.panel import Panel
 from housing.quality import Whole, check_quality
 from housing.shards import Shards
 from housing.sources.folder import FACTS_NAME
@@ -48,7 +48,7 @@ def prepare(container: Container, argv: Sequence[str] = ()) -> None:
             shutil.copyfile(file, container.output("prepared") / file.name)
     else:
         _prepare_regions(container, panel, horizon)
-        panel.save_arrays(container.output("prepared") / "panel.npz")
+        shutil.copyfile(source / ARRAYS_NAME, container.output("prepared") / ARRAYS_NAME)
     if hosts.leads:
         plan = Plan.make(panel, horizon, arguments["origins"] or DEFAULT_ORIGINS)
         _prepare_whole(container, source, plan, shards.digest if shards else panel.digest())
