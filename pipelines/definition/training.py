@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 
 from sagemaker.core.helper.pipeline_variable import PipelineVariable
@@ -17,6 +15,8 @@ from pipelines.definition import metrics
 from pipelines.definition.context import Context
 from pipelines.definition.policies import cache, job_retries
 from pipelines.definition.processing import KEY_FILE, output
+from pipelines.eks.train_steps import checkpoint_name
+from pipelines.eks.train_steps import hyperparameters as chosen
 from pipelines.encryption import volume_key
 from pipelines.settings import Settings
 
@@ -26,16 +26,11 @@ CPU_STEPS = frozenset({"baselines", "linear", "statistical"})
 LIGHT_STEPS = frozenset({"baselines", "linear"})
 """Train steps that one machine does in minutes at any size."""
 
-SHARED_FITS = frozenset({"xgboost", "neural"})
-"""Members whose fits several hosts can share by rows; the others deal their origins."""
-
 
 def train(context: Context, prepared: ProcessingStep, name: str, members: Sequence[str]) -> TrainingStep:
     """Fit `members` and backtest them: the step `Train-NAME`."""
     settings = context.settings
-    hyperparameters = {"members": ",".join(members), "seed": str(settings.seed)}
-    if settings.distribute == "rows" and len(members) == 1 and members[0] in SHARED_FITS:
-        hyperparameters["distribute"] = "rows"
+    hyperparameters = chosen(members, settings.seed, settings.distribute)
     trainer = ModelTrainer(
         sagemaker_session=context.session,
         role=settings.role_arn,
@@ -79,10 +74,4 @@ def _stopping(settings: Settings) -> StoppingCondition:
 def _checkpoints(settings: Settings, name: str, hyperparameters: Mapping[str, str]) -> PipelineVariable:
     """Where the checkpoints of exactly this training live: its data and plan (the key of Prepare), its image, its hyperparameters."""
     content_key = JsonGet(step_name="Prepare", property_file=KEY_FILE, json_path="content_key")
-    return Join(on="/", values=[f"{settings.prefix}/checkpoints", content_key, f"{name}-{_digest(settings.image_uri, hyperparameters)}"])
-
-
-def _digest(image_uri: str, hyperparameters: Mapping[str, str]) -> str:
-    """A short digest of an image and its hyperparameters, hex."""
-    facts = json.dumps([image_uri, dict(hyperparameters)], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()[:12]
+    return Join(on="/", values=[f"{settings.prefix}/checkpoints", content_key, checkpoint_name(name, settings.image_uri, hyperparameters)])
