@@ -30,6 +30,7 @@ MEMBERS = {
     "neural": {"steps": "60", "rows": "1500"},
     "linear": {},
     "statistical": {},
+    "trend": {},
     "naive": {},
     "drift": {},
     "momentum": {},

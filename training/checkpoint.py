@@ -1,8 +1,8 @@
 """Checkpoints: finished pieces of work that survive the end of the process.
 
 A piece of work is a unit, e.g. `xgboost/2011-01`; a unit may be saved several times, by rising step. Each save is one file,
-`UNIT.STEP.SHA256.npz`: written beside and renamed, so it is whole or absent, and its name says what its bytes must be, so a file torn by
-an interrupted upload is passed over for the step before. Files of another key (other code, data or settings) are never read.
+`UNIT.STEP.SHA256.safetensors`: written beside and renamed, so it is whole or absent, and its name says what its bytes must be, so a file
+torn by an interrupted upload is passed over for the step before. Files of another key (other code, data or settings) are never read.
 
 Work is offered when it is done and written when the interval has passed since the last time, or when the process is told to end, so that
 many small pieces cost one write.
@@ -11,7 +11,6 @@ many small pieces cost one write.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
@@ -23,19 +22,22 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from safetensors.numpy import load, save
 
 from housing.atomic import write_atomically
 from housing.errors import SettingsError
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
-FORMAT = 1
+FORMAT = 2
 INTERVAL_SECONDS = 30.0
 """An interruption without notice costs at most about so much work; HOUSING_CHECKPOINT_SECONDS says otherwise."""
 _COST_SHARE = 0.02
 """Checkpoints may take this share of the CPU: beyond it the next write waits."""
-_NAME = re.compile(r"(?P<unit>.+)\.(?P<step>\d{8})\.(?P<digest>[0-9a-f]{64})\.npz")
-_FACTS = "facts.json"
+_NAME = re.compile(r"(?P<unit>.+)\.(?P<step>\d{8})\.(?P<digest>[0-9a-f]{64})\.safetensors")
+_HEADER = "header"
+_LENGTH_BYTES = 8
+"""Of the number before the JSON header of a safetensors file."""
 
 
 _Content = tuple[Mapping[str, npt.NDArray[np.generic]], Mapping[str, object]]
@@ -117,7 +119,7 @@ class Checkpoints:
 
     def _save(self, unit: str, arrays: Mapping[str, npt.NDArray[np.generic]], facts: Mapping[str, object] | None, step: int) -> None:
         content = _pack(arrays, {"format": FORMAT, "key": self.key, "unit": unit, "facts": dict(facts or {})})
-        name = f"{_file_unit(unit)}.{step:08d}.{hashlib.sha256(content).hexdigest()}.npz"
+        name = f"{_file_unit(unit)}.{step:08d}.{hashlib.sha256(content).hexdigest()}.safetensors"
         write_atomically(self.folder / name, content)
         for path in self._files(unit)[self.keep :]:
             path.unlink(missing_ok=True)
@@ -176,14 +178,13 @@ def _file_unit(unit: str) -> str:
 
 
 def _pack(arrays: Mapping[str, npt.NDArray[np.generic]], header: Mapping[str, object]) -> bytes:
-    buffer = io.BytesIO()
-    text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
-    np.savez(buffer, allow_pickle=False, **{**arrays, _FACTS: text})
-    return buffer.getvalue()
+    content: bytes = save(
+        {name: np.asarray(array, order="C") for name, array in arrays.items()}, {_HEADER: json.dumps(header, sort_keys=True)}
+    )
+    return content
 
 
 def _unpack(content: bytes) -> tuple[Arrays, dict[str, object]]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    header = json.loads(arrays.pop(_FACTS).tobytes())
-    return arrays, header
+    length = int.from_bytes(content[:_LENGTH_BYTES], "little")
+    header = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])["__metadata__"][_HEADER]
+    return load(content), json.loads(header)

@@ -67,7 +67,7 @@ def test_units_with_like_names_are_kept_apart(checkpoints: Checkpoints) -> None:
 def test_files_of_others_in_the_folder_are_left_alone(checkpoints: Checkpoints) -> None:
     checkpoints.folder.mkdir()
     (checkpoints.folder / "notes.txt").write_text("mine")
-    (checkpoints.folder / ".unit.00000001.abc.npz.partial").write_bytes(b"half")
+    (checkpoints.folder / ".unit.00000001.abc.safetensors.partial").write_bytes(b"half")
     checkpoints.save("unit", {"values": np.zeros(1)})
     assert checkpoints.latest("unit") is not None
     assert (checkpoints.folder / "notes.txt").read_text() == "mine"
