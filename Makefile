@@ -4,7 +4,7 @@ export PYTHONUNBUFFERED := 1
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run test lint bench conformance lock clean
+.PHONY: help setup run test lint lambdas bench conformance lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ test: $(READY)  ## all tests: unit, integration, end to end
 
 lint: $(READY)  ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
+
+lambdas: $(READY)  ## the zips of the functions in build/lambdas/, the same bytes from the same sources
+	@$(BIN)/python -m pipelines.packaging build/lambdas
 
 bench: $(READY)  ## slow checks: accuracy, speed and cost against rivals, as JSON lines
 	@$(BIN)/python -m benchmarks

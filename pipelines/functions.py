@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import time
-import zipfile
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
 from pipelines.aws import client, is_absent
 from pipelines.errors import DeploymentError
+from pipelines.packaging import RUNTIME, package
 from pipelines.polling import pauses
 from pipelines.settings import Settings
 from pipelines.tags import tags
 
-RUNTIME = "python3.11"
 HANDLER = "lambdas.predict.handler.handler"
-PACKAGES = ("lambdas/__init__.py", "lambdas/predict", "lambdas/shared")
 TIMEOUT_SECONDS = 60
 MEMORY_MB = 512
-
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_READABLE = 0o644 << 16
 
 
 def deploy_predict(settings: Settings) -> Literal["created", "updated", "unchanged"]:
@@ -35,7 +27,7 @@ def deploy_predict(settings: Settings) -> Literal["created", "updated", "unchang
     Errors: DeploymentError when the service can't make it ready.
     """
     functions = client("lambda", settings)
-    code = package_code()
+    code = package("predict")
     environment = {"Variables": {"HOUSING_ENDPOINT_NAME": settings.endpoint_name}}
     there = _describe(functions, settings.function_name)
     if there is None:
@@ -62,29 +54,6 @@ def delete_predict(settings: Settings) -> bool:
             return False
         raise
     return True
-
-
-def package_code() -> bytes:
-    """The zip of the function: its own package and what it shares with its siblings, without dates or owners."""
-    spec = find_spec("lambdas")
-    if spec is None or not spec.submodule_search_locations:
-        raise DeploymentError("lambdas: the package is not installed; install housing-crisis-ml[lambdas]")
-    root = Path(next(iter(spec.submodule_search_locations))).parent
-    files = sorted({path for package in PACKAGES for path in _sources(root / package)})
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in files:
-            entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), _EPOCH)
-            entry.external_attr = _READABLE
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
-    return buffer.getvalue()
-
-
-def _sources(place: Path) -> list[Path]:
-    if place.is_file():
-        return [place]
-    return [path for path in place.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
 
 def _create(functions: Any, code: bytes, environment: dict[str, Any], settings: Settings) -> None:
