@@ -13,12 +13,13 @@ from housing.errors import HousingError
 from training.contract import MAX_MESSAGE_CHARACTERS, Container
 from training.interrupt import EXIT_INTERRUPTED, Interrupted, raise_on_termination
 from training.log import say
+from training.rendezvous import LostHostError
 
 Kind = Literal["training", "processing"]
 
 
 def run_job(job: Callable[[Container], None], kind: Kind) -> int:
-    """Run `job`; the exit status is 0, 1 after a failure, 143 after a termination.
+    """Run `job`; the exit status is 0, 1 after a failure, 75 where another host was lost, 143 after a termination.
 
     A failure is one line in `output/failure` (training) or `output/message` (processing): the text of a HousingError as it is,
     or the type and text of any other error, whose traceback goes to the log.
@@ -31,6 +32,9 @@ def run_job(job: Callable[[Container], None], kind: Kind) -> int:
     except Interrupted:
         say("interrupted: finished work is in the checkpoint folder, the next run goes on from there")
         return EXIT_INTERRUPTED
+    except LostHostError as error:
+        _fail(container, kind, str(error))
+        return os.EX_TEMPFAIL
     except HousingError as error:
         return _fail(container, kind, str(error))
     except Exception as error:  # noqa: BLE001 the boundary of the process: everything that a job can raise ends here

@@ -74,7 +74,14 @@ class Api:
         self._cluster, self._session = cluster, session
         context = ssl.create_default_context(cadata=cluster.authority_pem) if cluster.authority_pem else None
         retries = urllib3.Retry(
-            total=3, connect=2, read=0, redirect=0, status_forcelist=(429, 503), allowed_methods=None, backoff_factor=0.2
+            total=3,
+            connect=2,
+            read=0,
+            redirect=0,
+            status_forcelist=(429, 503),
+            allowed_methods=None,
+            backoff_factor=0.2,
+            raise_on_status=False,
         )
         timeout = urllib3.Timeout(connect=2, read=10)
         self._pool = urllib3.PoolManager(ssl_context=context, retries=retries, timeout=timeout)

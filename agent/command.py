@@ -1,0 +1,93 @@
+"""One command of the container, run to its end: an order to end is passed on, and what it keeps is copied out meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from agent.faults import INTERRUPTED, AgentError, say
+
+KILL_SECONDS = 45
+"""A command that was told to end and has not is killed; the job's own grace is 20 s, a pod's 110."""
+
+
+class Commands:
+    """The commands of one pod, one after the other; SIGTERM is theirs from `listen` on."""
+
+    def __init__(self, every_seconds: float = 5.0) -> None:
+        self._every_seconds = every_seconds
+        self._running: subprocess.Popen[bytes] | None = None
+        self._ending = threading.Event()
+
+    def listen(self) -> None:
+        """Hear the order to end."""
+        signal.signal(signal.SIGTERM, self._end)
+
+    def run(self, command: Sequence[str], root: Path, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Run a command whose /opt/ml is `root`, calling `meanwhile` every few seconds and once more at its end.
+
+        Errors: AgentError with the command's own status (143 for one that was interrupted) and its `output/failure`.
+        """
+        self.check()
+        self._running = subprocess.Popen(command, env={**os.environ, "SAGEMAKER_BASE_DIR": str(root)})
+        if self._ending.is_set():  # the order came between the two lines above
+            self._running.terminate()
+        try:
+            status = self._wait(self._running, meanwhile)
+        finally:
+            self._running.kill()
+            self._running.wait()
+            self._running = None
+        if not status:
+            meanwhile()
+            return
+        _tolerant(meanwhile)
+        raise AgentError(_reason(command, root, status), INTERRUPTED if self._ending.is_set() else status)
+
+    def check(self) -> None:
+        """AgentError when the pod has been told to end."""
+        if self._ending.is_set():
+            raise AgentError("interrupted: finished work is in S3, the next start goes on from there", INTERRUPTED)
+
+    def _wait(self, process: subprocess.Popen[bytes], meanwhile: Callable[[], None]) -> int:
+        while True:
+            try:
+                status = process.wait(KILL_SECONDS if self._ending.is_set() else self._every_seconds)
+            except subprocess.TimeoutExpired:
+                if self._ending.is_set() and process.poll() is None:
+                    process.kill()
+                _tolerant(meanwhile)
+                continue
+            return status if status >= 0 else 128 - status
+
+    def _end(self, _signum: int, _frame: FrameType | None) -> None:
+        self._ending.set()
+        if self._running is not None:
+            self._running.terminate()
+
+
+def _tolerant(meanwhile: Callable[[], None]) -> None:
+    """What cannot be copied out now is copied out next time; the work goes on."""
+    try:
+        meanwhile()
+    except AgentError as error:
+        say(f"note: {error}")
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of the image."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _reason(command: Sequence[str], root: Path, status: int) -> str:
+    for name in ("failure", "message"):
+        path = root / "output" / name
+        if path.is_file():
+            return path.read_text(errors="replace")
+    return f"{' '.join(command[1:3])}: exit status {status}"

@@ -1,0 +1,41 @@
+"""The command of the init container of a serving pod: `python -m agent.fetch` brings HOUSING_MODEL_URI to /opt/ml/model."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from agent.faults import FAILED, AgentError, say, tell
+from agent.storage import Storage, unpack
+
+
+def main() -> int:
+    """Bring the model; the exit status says how it ended. The server itself checks what is in it."""
+    folder = Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml") / "model"
+    uri = os.environ.get("HOUSING_MODEL_URI", "")
+    try:
+        fetch(uri, folder, Storage())
+    except AgentError as error:
+        say(f"failed: {error}" if error.status == FAILED else str(error))
+        tell(str(error))
+        return error.status
+    say(f"{uri}: in {folder}")
+    return 0
+
+
+def fetch(uri: str, folder: Path, storage: Storage) -> None:
+    """Bring the archive at `uri`, or the files below it when it ends in `/`."""
+    if uri.endswith("/"):
+        if not storage.download_folder(uri, folder):
+            raise AgentError(f"{uri}: nothing is there; give the address of a model.tar.gz, or of its files with `/` at the end")
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        archive = Path(temporary) / "model.tar.gz"
+        storage.download(uri, archive)
+        unpack(archive, folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
