@@ -126,9 +126,10 @@ def _chosen(version: int | None) -> tuple[Settings, ModelPackage]:
 
 def _second(title: str, settings: Settings) -> Any:
     """The plan of a second model: as many instances again, as long as it stands."""
-    from pipelines.plan import Plan
-    from pipelines.serving import price, tiers
+    from pipelines.plan import Plan, price_of
+    from pipelines.serving import tiers
 
     main = tiers(settings)[0]
     step = f"endpoint {main.endpoint_name}: a second variant on {main.instance_type}"
-    return Plan(title, (step,), f"as much again while it stands: {price(main, settings)}", "`housing deploy` leaves one model in service")
+    cost = f"as much again while it stands: {price_of(main, settings)}"
+    return Plan(title, (step,), cost, "`housing deploy` leaves one model in service")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -18,7 +18,9 @@ from pipelines import registry
 from pipelines.aws import client, is_absent, split_uri
 from pipelines.errors import RegistryError
 from pipelines.registry import ModelPackage
-from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 FILE = "approved.json"
 METADATA_KEY = "approved_uri"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipelines.settings import Settings
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 
 def client(service: str, settings: Settings) -> Any:
@@ -23,7 +24,7 @@ def for_caller(settings: Settings) -> Settings:
         return settings
     identity = client("sts", settings).get_caller_identity()
     chosen = settings.model_dump(include=settings.model_fields_set)
-    return Settings(**{**chosen, "account_id": identity["Account"]})
+    return type(settings)(**{**chosen, "account_id": identity["Account"]})
 
 
 def error_code(error: ClientError) -> str:

@@ -10,6 +10,7 @@ from pipelines import endpoint_state as state
 from pipelines.aws import client
 from pipelines.endpoint import Waiting
 from pipelines.endpoint_config import VARIANT, around, model_request, named, variant
+from pipelines.endpoint_update import Order
 from pipelines.errors import DeploymentError
 from pipelines.registry import ModelPackage
 from pipelines.serving import Tier, tiers
@@ -33,7 +34,7 @@ def shadow(package: ModelPackage, settings: Settings, waiting: Waiting | None = 
         "ShadowProductionVariants": [variant(SHADOW, model["ModelName"], tier, settings)],
         **around(tier, settings),
     }
-    return endpoint.put(tier, [model], named(tier.endpoint_name, request, settings), settings, waiting)
+    return endpoint.put(Order(tier, [model], named(tier.endpoint_name, request, settings)), settings, waiting)
 
 
 def promote(settings: Settings, waiting: Waiting | None = None) -> endpoint.Deployment:
@@ -106,7 +107,7 @@ def _add_candidate(  # noqa: PLR0917
     }
     config = named(tier.endpoint_name, request, settings)
     at_once = settings.model_copy(update={"rollout": "all_at_once"})  # steps are for fleets of the same variants
-    endpoint.put(tier, [model], config, at_once, waiting, renewed=("DataCaptureConfig", "DesiredWeight"))
+    endpoint.put(Order(tier, [model], config, renewed=("DataCaptureConfig", "DesiredWeight")), at_once, waiting)
 
 
 def _reweigh(sagemaker: Any, endpoint_name: str, share: float) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pipelines import prices
-from pipelines.settings import Settings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 
 def volume_key(instance_type: str, settings: Settings) -> str | None:
@@ -12,6 +14,6 @@ def volume_key(instance_type: str, settings: Settings) -> str | None:
     A machine with a local disk (ml.g5, ml.g4dn) encrypts it itself, and the service refuses a key for it.
     Errors: PriceError when a key is chosen and the table of machines lacks the type.
     """
-    if not settings.kms_key_id or prices.load(settings.prices_file).machine(instance_type).local_disk_gib:
+    if not settings.kms_key_id or settings.hardware(instance_type).local_disk_gib:
         return None
     return settings.kms_key_id

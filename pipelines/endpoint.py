@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, Literal
 
 from pipelines import endpoint_state as state
-from pipelines import rollout, scaling
-from pipelines.aws import client, is_absent
+from pipelines.aws import client
 from pipelines.endpoint_config import config_request, model_request
-from pipelines.errors import DeploymentError
+from pipelines.endpoint_update import Order, begin, finish, remove
 from pipelines.registry import ModelPackage
 from pipelines.serving import Tier, require_accepted, tiers
-from pipelines.settings import Settings
-from pipelines.tags import tag_list
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 Waiting = Callable[[str], None]
-
-CLOCK_SKEW = timedelta(seconds=5)
-"""How far the service's clock may be behind this computer's."""
 
 
 @dataclass(frozen=True)
@@ -57,112 +51,30 @@ def deploy_tier(package: ModelPackage, tier: Tier, settings: Settings, waiting: 
     old configuration (a rollback): then with the alarms that went off. What the failed attempt made is removed.
     """
     require_accepted(tier, settings)
+    order = order_of(package, tier, settings)
+    action = put(order, settings, waiting)
+    return Deployment(tier.endpoint_name, order.config_name, action, package.version)
+
+
+def order_of(package: ModelPackage, tier: Tier, settings: Settings) -> Order:
+    """The order to serve `package` alone at one endpoint."""
     model = model_request(package, tier, settings)
-    config = config_request(model["ModelName"], tier, settings)
-    action = put(tier, [model], config, settings, waiting)
-    return Deployment(tier.endpoint_name, config["EndpointConfigName"], action, package.version)
+    return Order(tier, [model], config_request(model["ModelName"], tier, settings))
 
 
-def put(  # noqa: PLR0917
-    tier: Tier,
-    models: list[dict[str, Any]],
-    config: dict[str, Any],
-    settings: Settings,
-    waiting: Waiting | None = None,
-    renewed: tuple[str, ...] = ("DataCaptureConfig",),
-) -> Literal["created", "updated", "unchanged"]:
-    """Bring the endpoint of the tier to a configuration: make what is missing, switch, wait, scale, tidy up.
-
-    Of what the running variants have come to (instance counts, weights), all is kept but the properties in `renewed`.
-    """
-    sagemaker, name, config_name = client("sagemaker", settings), tier.endpoint_name, config["EndpointConfigName"]
-    there = state.settled(sagemaker, name, waiting)
-    if there and there["EndpointStatus"] == "InService" and there["EndpointConfigName"] == config_name:
-        scaling.attach(tier, settings)
-        return "unchanged"
-    _require_same_kind(sagemaker, there, config, tier)
-    for model in models:
-        _create(sagemaker.describe_model, sagemaker.create_model, model, "ModelName")
-    _create(sagemaker.describe_endpoint_config, sagemaker.create_endpoint_config, config, "EndpointConfigName")
-    started = datetime.now(UTC) - CLOCK_SKEW
-    action = _point(sagemaker, there, config, tier, settings, renewed)
-    found = state.settled(sagemaker, name, waiting)
-    try:
-        state.require_in_service(found, config_name, name, rollout.fired(name, started, settings))
-    except DeploymentError:
-        if found:
-            state.delete_orphans(sagemaker, name, keep=found["EndpointConfigName"])
-        raise
-    scaling.attach(tier, settings)
-    state.delete_orphans(sagemaker, name, keep=config_name)
-    return action
+def put(order: Order, settings: Settings, waiting: Waiting | None = None) -> Literal["created", "updated", "unchanged"]:
+    """Bring an endpoint to a configuration: begin, wait, finish. A switch to it that is under way is joined."""
+    sagemaker, name = client("sagemaker", settings), order.tier.endpoint_name
+    begun = begin(order, settings)
+    while begun.action == "busy":
+        state.settled(sagemaker, name, waiting)
+        begun = begin(order, settings)
+    state.settled(sagemaker, name, waiting)
+    finish(order, begun, settings)
+    return begun.action
 
 
 def delete(settings: Settings) -> bool:
     """Delete the endpoints of the settings' names, with their scaling, alarms, configurations and models. False when there was none."""
-    found = [delete_one(name, settings) for name in (settings.endpoint_name, settings.cpu_endpoint_name)]
+    found = [remove(name, settings) for name in (settings.endpoint_name, settings.cpu_endpoint_name)]
     return any(found)
-
-
-def delete_one(name: str, settings: Settings) -> bool:
-    """Delete one endpoint and all that was made for it. False when there was no endpoint."""
-    sagemaker = client("sagemaker", settings)
-    there = state.settled(sagemaker, name)
-    scaling.detach(name, settings)
-    if there:
-        state.delete_endpoint(sagemaker, name)
-    rollout.delete_alarms(name, settings)
-    state.delete_orphans(sagemaker, name)
-    return there is not None
-
-
-def _require_same_kind(sagemaker: Any, there: dict[str, Any] | None, config: dict[str, Any], tier: Tier) -> None:
-    """An endpoint that answers can't become a queue in place, nor one with instances a serverless one."""
-    if there is None or there["EndpointStatus"] == "Failed":
-        return
-    running = sagemaker.describe_endpoint_config(EndpointConfigName=there["EndpointConfigName"])
-    if state.kind(running) != state.kind(config):
-        raise DeploymentError(
-            f"endpoint {tier.endpoint_name}: is {state.kind(running)} and can't become {state.kind(config)} in place; "
-            "choose another HOUSING_ENDPOINT_NAME, or remove it first with `housing endpoint delete`"
-        )
-
-
-def _point(  # noqa: PLR0917
-    sagemaker: Any, there: dict[str, Any] | None, config: dict[str, Any], tier: Tier, settings: Settings, renewed: tuple[str, ...]
-) -> Literal["created", "updated"]:
-    """Create the endpoint, or update it: with alarms that turn it back, and the capacity that autoscaling gave it."""
-    name, config_name = tier.endpoint_name, config["EndpointConfigName"]
-    if there and there["EndpointStatus"] == "Failed":  # a failed endpoint can only be deleted
-        scaling.detach(name, settings)
-        state.delete_endpoint(sagemaker, name)
-        there = None
-    guarded = tier.serving != "serverless"  # the service's deployment guardrails are for instances
-    if guarded:
-        rollout.put_alarms(name, settings)
-    if there is None:
-        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config_name, Tags=tag_list(settings))
-        return "created"
-    if not guarded:
-        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config_name)
-        return "updated"
-    if set(state.instance_types_by_variant(sagemaker, there["EndpointConfigName"]).values()) != {tier.instance_type}:
-        scaling.detach(name, settings)  # a registered variant may not change its instance type
-    sagemaker.update_endpoint(
-        EndpointName=name,
-        EndpointConfigName=config_name,
-        RetainAllVariantProperties=True,
-        ExcludeRetainedVariantProperties=[{"VariantPropertyType": name} for name in renewed],
-        DeploymentConfig=rollout.deployment_config(name, settings),
-    )
-    return "updated"
-
-
-def _create(describe: Callable[..., Any], create: Callable[..., Any], request: dict[str, Any], key: str) -> None:
-    """Create what is named by its content, unless it is there."""
-    try:
-        describe(**{key: request[key]})
-    except ClientError as error:
-        if not is_absent(error):
-            raise
-        create(**request)

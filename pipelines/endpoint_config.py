@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.encryption import volume_key
 from pipelines.errors import DeploymentError
 from pipelines.registry import CPU_SPECIFICATION, ModelPackage
 from pipelines.serving import Tier
-from pipelines.settings import Settings
 from pipelines.tags import tag_list
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 VARIANT = "main"
 

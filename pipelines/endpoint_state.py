@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pipelines.aws import is_absent
 from pipelines.errors import DeploymentError
-from pipelines.hosting_settings import Serving
 from pipelines.polling import pauses
+
+if TYPE_CHECKING:
+    from pipelines.hosting_settings import Serving
 
 SETTLED = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
 from pipelines.aws import client, is_absent
 from pipelines.errors import ExecutionError
-from pipelines.settings import Settings
 from pipelines.tags import tag_list
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 RUNNING = frozenset({"Executing", "Stopping"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines import serving
+from pipelines import prices, serving
 from pipelines.cost.run import RunEstimate
 from pipelines.endpoint_config import container
 from pipelines.registry import ModelPackage
@@ -51,7 +51,7 @@ def plan_deploy(package: ModelPackage, settings: Settings) -> Plan:
             steps.append("  a serverless endpoint has no network isolation, VPC or data capture")
         else:
             steps.append(f"  replaced as {settings.rollout}, watched for {settings.bake_seconds} s a step, turned back by alarms")
-        costs.append(f"{tier.endpoint_name}: {serving.price(tier, settings)}")
+        costs.append(f"{tier.endpoint_name}: {price_of(tier, settings)}")
     if not wanted:
         steps.append(f"no endpoint. {serving.REASONS['batch']}; `housing batch` runs a job")
         costs.append("nothing until a job runs")
@@ -61,3 +61,14 @@ def plan_deploy(package: ModelPackage, settings: Settings) -> Plan:
         "; ".join(costs),
         "`housing endpoint delete` removes endpoint, scaling and alarms",
     )
+
+
+def price_of(tier: serving.Tier, settings: Settings) -> str:
+    """What an endpoint costs, in words."""
+    table = prices.load(settings.prices_file)
+    if tier.serving == "serverless":
+        per_request = 0.1 * settings.serverless_memory_mb / 1024 * table.serverless.usd_per_gib_second
+        return f"${per_request * 1e6:.2f} per million requests of 0.1 s at {settings.serverless_memory_mb} MB, nothing while idle"
+    hourly = table.sagemaker_usd_per_hour(tier.instance_type)
+    low, high = (count * hourly * table.hours_per_month for count in (tier.minimum, tier.maximum))
+    return f"${hourly:.3f} an hour and instance: ${low:,.0f} a month at {tier.minimum}, ${high:,.0f} at {tier.maximum} {tier.instance_type}"

@@ -13,19 +13,24 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
 from pipelines.aws import client, is_absent, split_uri
 from pipelines.errors import ResultsError
-from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 FOLDER = "precomputed"
 POINTER = "current.json"
 WRITERS = 16
 DELETED_AT_ONCE = 1000
+WRITTEN_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -43,23 +48,41 @@ def publish(predictions: Iterable[dict[str, Any]], settings: Settings) -> Table:
 
     Errors: ResultsError when there are no predictions, or a region occurs twice.
     """
-    objects: dict[str, bytes] = {}
-    for prediction in predictions:
-        if prediction["item_id"] in objects:
-            raise ResultsError(f"region {prediction['item_id']}: occurs twice in the forecasts; a table holds each region once")
-        objects[prediction["item_id"]] = json.dumps(prediction).encode()
-        version = str(prediction.get("model_version", ""))
-    if not objects:
-        raise ResultsError("precomputed: there are no forecasts to publish; run `housing batch` on requests that the model answers")
-    before = current(settings)
-    content = hashlib.sha256(b"\n".join(objects.values())).hexdigest()[:16]
-    table = Table(f"{settings.prefix}/{FOLDER}/{content}/", len(objects), version, datetime.now(UTC).isoformat(timespec="seconds"))
-    s3 = client("s3", settings)
-    with ThreadPoolExecutor(WRITERS) as writers:
-        list(writers.map(lambda item: _put(s3, address(table.prefix, item[0]), item[1], settings), objects.items()))
+    with TemporaryFile() as spool:
+        table = _spooled(predictions, spool, settings)
+        before = current(settings)
+        s3 = client("s3", settings)
+        if before is None or before.prefix != table.prefix:
+            _write(s3, spool, table, settings)
     _put(s3, _pointer(settings), json.dumps(vars(table)).encode(), settings)
     _remove_others(s3, {table.prefix, before.prefix if before else table.prefix}, settings)
     return table
+
+
+def _spooled(predictions: Iterable[dict[str, Any]], spool: IO[bytes], settings: Settings) -> Table:
+    """Copy the predictions to a file, a line each, and name their table by their content: memory holds the names of regions alone."""
+    digest, regions, version = hashlib.sha256(), set[str](), ""
+    for prediction in predictions:
+        if prediction["item_id"] in regions:
+            raise ResultsError(f"region {prediction['item_id']}: occurs twice in the forecasts; a table holds each region once")
+        regions.add(prediction["item_id"])
+        version = str(prediction.get("model_version", ""))
+        line = json.dumps(prediction).encode() + b"\n"
+        digest.update(line)
+        spool.write(line)
+    if not regions:
+        raise ResultsError("precomputed: there are no forecasts to publish; run `housing batch` on requests that the model answers")
+    prefix = f"{settings.prefix}/{FOLDER}/{digest.hexdigest()[:16]}/"
+    return Table(prefix, len(regions), version, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _write(s3: Any, spool: IO[bytes], table: Table, settings: Settings) -> None:
+    """Write the objects of the table, so many at a time."""
+    spool.seek(0)
+    lines = iter(spool.readline, b"")
+    with ThreadPoolExecutor(WRITERS) as writers:
+        while some := list(islice(lines, WRITTEN_AT_ONCE)):
+            list(writers.map(lambda line: _put(s3, address(table.prefix, json.loads(line)["item_id"]), line.rstrip(), settings), some))
 
 
 def current(settings: Settings) -> Table | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
 from pipelines.aws import client, is_absent
 from pipelines.errors import RegistryError
-from pipelines.settings import Settings
 from pipelines.tags import tag_list
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 CPU_SPECIFICATION = "cpu"
 """The additional inference specification of a package: its artifact in the image without CUDA."""
@@ -29,6 +32,7 @@ class ModelPackage:
     cpu_container : the same for a machine without one, None where the package was registered without.
     metadata : content key, source of the data, and the address of the approved model that it was held against.
     evaluation_uri : its evaluation.json, empty when it was registered without one.
+    execution : ARN of the pipeline execution that registered it, empty where the service does not say.
     """
 
     arn: str
@@ -38,22 +42,28 @@ class ModelPackage:
     metadata: dict[str, str]
     evaluation_uri: str
     cpu_container: dict[str, Any] | None = None
+    execution: str = ""
 
 
 def packages(settings: Settings, status: Status | None = None) -> list[ModelPackage]:
     """The packages of the group, newest first; empty when the group does not exist."""
-    sagemaker = client("sagemaker", settings)
+    return [describe(arn, settings) for arn in arns(settings, status)]
+
+
+def arns(settings: Settings, status: Status | None = None) -> Iterator[str]:
+    """Their ARNs, newest first, asked for page by page."""
     only = {"ModelApprovalStatus": status} if status else {}
+    pages = (
+        client("sagemaker", settings)
+        .get_paginator("list_model_packages")
+        .paginate(ModelPackageGroupName=settings.model_package_group, SortBy="CreationTime", SortOrder="Descending", **only)
+    )
     try:
-        pages = sagemaker.get_paginator("list_model_packages").paginate(
-            ModelPackageGroupName=settings.model_package_group, SortBy="CreationTime", SortOrder="Descending", **only
-        )
-        arns = [summary["ModelPackageArn"] for page in pages for summary in page["ModelPackageSummaryList"]]
+        for page in pages:
+            yield from (summary["ModelPackageArn"] for summary in page["ModelPackageSummaryList"])
     except ClientError as error:
-        if is_absent(error):
-            return []
-        raise
-    return [describe(arn, settings) for arn in arns]
+        if not is_absent(error):
+            raise
 
 
 def describe(arn: str, settings: Settings) -> ModelPackage:
@@ -69,14 +79,15 @@ def describe(arn: str, settings: Settings) -> ModelPackage:
         metadata=facts.get("CustomerMetadataProperties", {}),
         evaluation_uri=facts.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", ""),
         cpu_container=cpu[0] if cpu else None,
+        execution=facts.get("MetadataProperties", {}).get("GeneratedBy", ""),
     )
 
 
 def newest(settings: Settings, status: Status | None = None) -> ModelPackage:
     """The newest package with that status; RegistryError with the next command when there is none."""
-    found = packages(settings, status)
-    if found:
-        return found[0]
+    arn = next(arns(settings, status), None)
+    if arn is not None:
+        return describe(arn, settings)
     kind, remedy = {
         "PendingManualApproval": ("waits for approval", "run `housing run` first"),
         "Approved": ("is approved", "run `housing approve` first"),

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import execution, snapshot
+from pipelines import execution, shards, snapshot
 from pipelines.atomic import write_text
 from pipelines.aws import client, is_absent, split_uri
 from pipelines.errors import ResultsError
-from pipelines.settings import Settings
 from pipelines.snapshot import Snapshot, StepState
 from pipelines.transform import Row, forecast_rows, to_csv
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 MONTHS_PER_PERIOD = {"M": 1, "Q": 3}
 
@@ -54,6 +56,16 @@ def requests_uri(settings: Settings) -> str:
     """The prefix of the requests for all known regions, of the newest execution that succeeded: the default input of `housing batch`."""
     taken = snapshot.take(execution.newest(settings), settings)
     return _processing_output(_step(taken, "Prepare", settings), "requests", settings) + "/"
+
+
+def predictions(execution_arn: str, settings: Settings) -> Iterator[dict[str, Any]]:
+    """What the execution's Forecast step answered for each known region, line by line, as `precomputed.publish` takes it.
+
+    Errors: ResultsError when that step has no result (yet).
+    """
+    uris = _answer_uris(_step(snapshot.take(execution_arn, settings), "Forecast", settings), settings)
+    s3 = client("s3", settings)
+    return (prediction for uri in uris for line in shards.lines(s3, uri) for prediction in json.loads(line).get("predictions", []))
 
 
 def _step(taken: Snapshot, name: str, settings: Settings) -> StepState:

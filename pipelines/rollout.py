@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.aws import client
 from pipelines.endpoint_config import VARIANT
-from pipelines.settings import Settings
 from pipelines.tags import tag_list
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 MICROSECONDS_PER_MILLISECOND = 1000
 PERIOD_SECONDS = 60

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.aws import client
 from pipelines.endpoint_config import VARIANT
 from pipelines.errors import DeploymentError
 from pipelines.serving import Tier
-from pipelines.settings import Settings
 from pipelines.tags import tag_list
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 INVOCATIONS = "SageMakerVariantInvocationsPerInstance"

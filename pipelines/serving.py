@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pipelines import prices
 from pipelines.errors import DeploymentError
-from pipelines.hosting_settings import Serving
-from pipelines.prices import Prices
-from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.hosting_settings import Serving
+    from pipelines.settings import Settings
 
 REASONS: dict[Serving, str] = {
     "realtime": "answers while the caller waits, in tens of milliseconds; its instances are paid by the hour, used or not",
@@ -48,11 +48,11 @@ def tiers(settings: Settings) -> tuple[Tier, ...]:
         return ()
     if settings.serving == "serverless":
         return (Tier(settings.endpoint_name, "serverless", "cpu"),)
-    main = _instances(settings, prices.load(settings.prices_file))
+    main = _instances(settings)
     return (main, Tier(settings.cpu_endpoint_name, "serverless", "cpu")) if settings.cpu_tier else (main,)
 
 
-def _instances(settings: Settings, table: Prices) -> Tier:
+def _instances(settings: Settings) -> Tier:
     if settings.min_instances > settings.max_instances:
         raise DeploymentError(
             f"HOUSING_MIN_INSTANCES {settings.min_instances}: is above HOUSING_MAX_INSTANCES {settings.max_instances}; "
@@ -61,7 +61,7 @@ def _instances(settings: Settings, table: Prices) -> Tier:
     return Tier(
         settings.endpoint_name,
         settings.serving,
-        "gpu" if table.machine(settings.endpoint_instance_type).gpus else "cpu",
+        "gpu" if settings.hardware(settings.endpoint_instance_type).gpus else "cpu",
         settings.endpoint_instance_type,
         min(max(settings.endpoint_instance_count, settings.min_instances), settings.max_instances),
         0 if settings.serving == "async" else settings.min_instances,
@@ -91,14 +91,3 @@ def require_accepted(tier: Tier, settings: Settings) -> None:
     found = refusals(tier, settings)
     if found:
         raise DeploymentError(f"endpoint {tier.endpoint_name}: " + "; ".join(found))
-
-
-def price(tier: Tier, settings: Settings) -> str:
-    """What the tier costs, in words."""
-    table = prices.load(settings.prices_file)
-    if tier.serving == "serverless":
-        per_request = 0.1 * settings.serverless_memory_mb / 1024 * table.serverless.usd_per_gib_second
-        return f"${per_request * 1e6:.2f} per million requests of 0.1 s at {settings.serverless_memory_mb} MB, nothing while idle"
-    hourly = table.sagemaker_usd_per_hour(tier.instance_type)
-    low, high = (count * hourly * table.hours_per_month for count in (tier.minimum, tier.maximum))
-    return f"${hourly:.3f} an hour and instance: ${low:,.0f} a month at {tier.minimum}, ${high:,.0f} at {tier.maximum} {tier.instance_type}"

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from pipelines.hardware import Hardware
 from pipelines.hosting_settings import HostingSettings
 
 REPOSITORY = "housing-crisis-ml"
@@ -36,6 +37,7 @@ class Settings(HostingSettings):
     account_id: str = Field(default="123456789012", pattern=r"^\d{12}$")
     bucket: str = Field(default_factory=_bucket)
     role_arn: str = Field(default_factory=lambda known: _role("housing-sagemaker", known))
+    ingest_role_arn: str = Field(default_factory=lambda known: known["role_arn"])
     function_role_arn: str = Field(default_factory=lambda known: _role("housing-lambda", known))
     function_layers: tuple[str, ...] = ()
     image_uri: str = Field(default_factory=lambda known: _image("train", known))
@@ -94,3 +96,10 @@ class Settings(HostingSettings):
     def prefix(self) -> str:
         """The S3 prefix under which everything of ours lives, without a slash at the end."""
         return f"s3://{self.bucket}/housing"
+
+    def hardware(self, instance_type: str) -> Hardware:
+        """The machine of that name; PriceError when the table of prices lacks it."""
+        from pipelines import prices
+
+        machine = prices.load(self.prices_file).machine(instance_type)
+        return Hardware(machine.gpus, machine.local_disk_gib)

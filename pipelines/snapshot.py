@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.aws import client
-from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 JOB_KINDS = ("ProcessingJob", "TrainingJob", "TransformJob")
 FINISHED = frozenset({"Succeeded", "Failed", "Stopped"})

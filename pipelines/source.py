@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pipelines.aws import client, is_absent, split_uri
 from pipelines.errors import ExecutionError
-from pipelines.settings import Settings
 from pipelines.tags import tag_list
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 
 def upload_source(folder: Path, settings: Settings) -> str:

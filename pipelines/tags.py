@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pipelines.settings import Settings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 
 def tags(settings: Settings) -> dict[str, str]:

@@ -8,8 +8,9 @@ import pytest
 
 from pipelines.endpoint_config import config_request, model_request
 from pipelines.errors import DeploymentError, PriceError
+from pipelines.plan import price_of
 from pipelines.registry import ModelPackage
-from pipelines.serving import price, refusals, require_accepted, tiers
+from pipelines.serving import refusals, require_accepted, tiers
 from pipelines.settings import Settings
 
 GPU, CPU = {"Image": "registry/m:serve", "ModelDataUrl": "s3://b/m"}, {"Image": "registry/m:serve-cpu", "ModelDataUrl": "s3://b/m"}
@@ -118,7 +119,7 @@ def test_everything_is_tagged_and_the_users_tags_win() -> None:
 def test_prices_are_in_words() -> None:
     settings = Settings()
     gpu, cpu = tiers(settings)
-    assert price(gpu, settings) == "$1.408 an hour and instance: $1,028 a month at 1, $10,278 at 10 ml.g5.xlarge"
-    assert price(cpu, settings) == "$8.00 per million requests of 0.1 s at 4096 MB, nothing while idle"
+    assert price_of(gpu, settings) == "$1.408 an hour and instance: $1,028 a month at 1, $10,278 at 10 ml.g5.xlarge"
+    assert price_of(cpu, settings) == "$8.00 per million requests of 0.1 s at 4096 MB, nothing while idle"
     with pytest.raises(PriceError):
         tiers(Settings(endpoint_instance_type="ml.x9.huge"))
