@@ -29,7 +29,8 @@ def ingest(context: Context) -> ProcessingStep:
     """The source as uploaded -> a validated panel, in as many shards as Prepare has hosts."""
     hosts = context.settings.prepare_hosts
     outputs, arguments = (["panel", SHARDS], ["--shards", str(hosts)]) if hosts > 1 else (["panel"], [])
-    return _step(context, "Ingest", inputs={"source": context.parameters.source_uri}, outputs=outputs, arguments=arguments)
+    source = {"source": context.parameters.source_uri}
+    return _step(context, "Ingest", inputs=source, outputs=outputs, arguments=arguments, role=context.settings.ingest_role_arn)
 
 
 def prepare(context: Context, panel: ProcessingStep) -> ProcessingStep:
@@ -88,10 +89,11 @@ def _step(
     arguments: Sequence[Address] = (),
     property_files: Sequence[PropertyFile] = (),
     hosts: int = 1,
+    role: str | None = None,
 ) -> ProcessingStep:
     settings = context.settings
     processor = Processor(
-        role=settings.role_arn,
+        role=role or settings.role_arn,
         image_uri=settings.image_uri,
         instance_count=hosts,
         instance_type=context.parameters.processing_instance_type,

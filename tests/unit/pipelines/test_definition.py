@@ -140,7 +140,18 @@ def encrypted() -> dict[str, Any]:
     """The definition of other choices: a key, no Spot, another seed."""
     from pipelines.definition.build import build_definition
 
-    return build_definition(Settings(kms_key_id="alias/housing", use_spot=False, seed=8, experiment_name="study"))
+    return build_definition(
+        Settings(
+            kms_key_id="alias/housing", use_spot=False, seed=8, experiment_name="study", ingest_role_arn="arn:aws:iam::123456789012:role/i"
+        )
+    )
+
+
+def test_ingest_alone_runs_under_the_role_that_may_read_a_key(definition: dict[str, Any], encrypted: dict[str, Any]) -> None:
+    roles = {step["Name"]: step["Arguments"]["RoleArn"] for step in walk(encrypted["Steps"]) if "RoleArn" in step.get("Arguments", {})}
+    assert [name for name, role in roles.items() if role.endswith("role/i")] == ["Ingest"]
+    assert len(roles) == 10
+    assert step(definition, "Ingest")["Arguments"]["RoleArn"] == Settings().role_arn
 
 
 def test_experiments_are_off_unless_one_is_named(definition: dict[str, Any], encrypted: dict[str, Any]) -> None:
