@@ -116,6 +116,11 @@ class Store:
         with self._lock:
             return self._db.execute("DELETE FROM records WHERE kind = ? AND name = ?", (kind, name)).rowcount > 0
 
+    def delete_children(self, kind: str, parent: str) -> int:
+        """Remove every record of a kind that belongs to a parent. Returns how many there were."""
+        with self._lock:
+            return self._db.execute("DELETE FROM records WHERE kind = ? AND parent = ?", (kind, parent)).rowcount
+
     def next_number(self, counter: str) -> int:
         """1, 2, 3, ... per counter name, never the same twice, also across restarts."""
         statement = "INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"

@@ -19,6 +19,7 @@ from emulator.context import Context
 from emulator.errors import ApiError, invalid
 from emulator.events.payload import at_path, payload
 from emulator.functions.invoke import Invoker
+from emulator.queues import send_message
 
 _THREADS = 8
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
@@ -98,10 +99,9 @@ class Delivery:
         queue = target.get("DeadLetterConfig", {}).get("Arn")
         if queue is None:
             return
-        facts = {"RULE_ARN": origin, "TARGET_ARN": target["Arn"], "ERROR_CODE": _code(error), "ERROR_MESSAGE": str(error)[:1000]}
-        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in facts.items()}
+        facts = {"RULE_ARN": origin, "TARGET_ARN": target["Arn"], "ERROR_CODE": _code(error), "ERROR_MESSAGE": str(error)}
         try:
-            _send_sqs_message(self._context, queue, payload(event, target), {}, attributes)
+            send_message(self._context, queue, payload(event, target), facts)
         except (ClientError, BotoCoreError) as lost:
             _LOG.warning("%s: the dead-letter queue %s: %s", origin, queue, lost)
 
@@ -130,13 +130,7 @@ def _to_lambda(context: Context, target: Mapping[str, Any], event: Mapping[str, 
 
 def _to_sqs(context: Context, target: Mapping[str, Any], event: Mapping[str, Any]) -> None:
     group = target.get("SqsParameters", {}).get("MessageGroupId")
-    _send_sqs_message(context, target["Arn"], payload(event, target), {"MessageGroupId": group} if group else {}, {})
-
-
-def _send_sqs_message(context: Context, arn: str, body: str, options: Mapping[str, Any], attributes: Mapping[str, Any]) -> None:
-    sqs = context.part(Clients).get("sqs")
-    url = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
-    sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=dict(attributes), **options)
+    send_message(context, target["Arn"], payload(event, target), **({"MessageGroupId": group} if group else {}))
 
 
 def _to_sns(context: Context, target: Mapping[str, Any], event: Mapping[str, Any]) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 from emulator.context import Context
 from emulator.errors import ApiError
 from emulator.functions import code as codes
+from emulator.functions.reference import ALIAS, KIND, LATEST, VERSION, absent, arn, function_of, latest_of, split
+from emulator.functions.versions import publish
 from emulator.functions.workers import Workers
 from emulator.operations import Answer, Request, operation
 from emulator.store import RecordExistsError
 
-KIND = "function"
 RUNTIME = "python3.11"
-_NAME = re.compile(r"(?:(?:arn:aws[^:]*:lambda:[^:]*:)?\d{12}:)?(?:function:)?([A-Za-z0-9_-]+)(?::([A-Za-z0-9$_-]+))?")
+_BELONGINGS = ("function-policy", "function-invoke-config")
 _RESERVED = re.compile(
     r"AWS_(ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|DEFAULT_REGION|LAMBDA_.*|EXECUTION_ENV)|_HANDLER|LAMBDA_.*"
 )
@@ -33,43 +34,10 @@ _SETTINGS = (
 )
 
 
-def name_of(reference: str) -> str:
-    """The plain name in a function's name, partial ARN or ARN.
-
-    Raises
-    ------
-    ApiError
-        When it is none of these, or names a version other than $LATEST.
-    """
-    found = _NAME.fullmatch(reference)
-    if found is None:
-        raise ApiError("ValidationException", f"{reference!r} is not the name or ARN of a function")
-    if found[2] not in (None, "$LATEST"):
-        raise ApiError("ResourceNotFoundException", f"Function not found: {reference}: versions and aliases are not implemented", 404)
-    return found[1]
-
-
-def function_of(context: Context, reference: str) -> dict[str, Any]:
-    """The record of a function.
-
-    Raises
-    ------
-    ApiError
-        ResourceNotFoundException as the service answers.
-    """
-    name = name_of(reference)
-    record = context.store.get(KIND, name)
-    if record is None:
-        raise ApiError(
-            "ResourceNotFoundException", f"Function not found: {context.arn(f'function:{name}', 'lambda')}", 404, {"Type": "User"}
-        )
-    return record
-
-
 @operation("lambda", "CreateFunction", simulated="the interpreter is the emulator's own, with its packages; memory is not limited")
 def create_function(request: Request, context: Context) -> Answer:
     """Record a function and unpack its code; its workers start when it is invoked."""
-    name = name_of(request["FunctionName"])
+    name, _ = split(request["FunctionName"])
     _check(request)
     if not request.get("Handler") or not request.get("Runtime"):
         raise _invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
@@ -78,14 +46,14 @@ def create_function(request: Request, context: Context) -> Answer:
     code = codes.unpack(context, name, codes.fetch(context, request["Code"]))
     record = {
         "FunctionName": name,
-        "FunctionArn": context.arn(f"function:{name}", "lambda"),
+        "FunctionArn": arn(context, name),
         "Runtime": request["Runtime"],
         "Role": request["Role"],
         "Handler": request["Handler"],
         "Timeout": request.get("Timeout", 3),
         "MemorySize": request.get("MemorySize", 128),
         "Description": "",
-        "Version": "$LATEST",
+        "Version": LATEST,
         "PackageType": "Zip",
         "Architectures": request.get("Architectures", ["x86_64"]),
         "EphemeralStorage": {"Size": 512},
@@ -102,22 +70,23 @@ def create_function(request: Request, context: Context) -> Answer:
         context.store.add(KIND, name, record)
     except RecordExistsError:
         raise _exists(name) from None
-    return record
+    return publish(context, record) if request.get("Publish") else record
 
 
 @operation("lambda", "GetFunction")
 def get_function(request: Request, context: Context) -> Answer:
     """Configuration, tags, and where the code is."""
-    record = function_of(context, request["FunctionName"])
+    record = function_of(context, request["FunctionName"], request.get("Qualifier"))
     location = {"RepositoryType": "S3", "Location": f"file://{record['Folder']}"}
-    concurrency = {"ReservedConcurrentExecutions": record["Reserved"]} if "Reserved" in record else None
+    reserved = record.get("Reserved")
+    concurrency = {"ReservedConcurrentExecutions": reserved} if reserved is not None else None
     return {"Configuration": record, "Code": location, "Tags": record["Tags"] or None, "Concurrency": concurrency}
 
 
 @operation("lambda", "GetFunctionConfiguration")
 def get_function_configuration(request: Request, context: Context) -> Answer:
     """The configuration alone."""
-    return function_of(context, request["FunctionName"])
+    return function_of(context, request["FunctionName"], request.get("Qualifier"))
 
 
 @operation("lambda", "ListFunctions")
@@ -132,17 +101,18 @@ def list_functions(request: Request, context: Context) -> Answer:
 @operation("lambda", "UpdateFunctionCode")
 def update_function_code(request: Request, context: Context) -> Answer:
     """Replace the code; invocations under way end on the old."""
-    record = function_of(context, request["FunctionName"])
+    record = latest_of(context, request["FunctionName"])
     code = codes.unpack(context, record["FunctionName"], codes.fetch(context, request))
     if request.get("DryRun"):
         return {**record, **_coded(code)}
-    return _change(context, record["FunctionName"], _coded(code))
+    changed = _change(context, record["FunctionName"], _coded(code))
+    return publish(context, changed) if request.get("Publish") else changed
 
 
 @operation("lambda", "UpdateFunctionConfiguration")
 def update_function_configuration(request: Request, context: Context) -> Answer:
     """Change any setting; the workers are replaced."""
-    record = function_of(context, request["FunctionName"])
+    record = latest_of(context, request["FunctionName"])
     _check(request)
     names = (*_SETTINGS, "Runtime", "Role", "Handler", "Timeout", "MemorySize")
     return _change(context, record["FunctionName"], {key: request[key] for key in names if key in request})
@@ -150,28 +120,37 @@ def update_function_configuration(request: Request, context: Context) -> Answer:
 
 @operation("lambda", "DeleteFunction")
 def delete_function(request: Request, context: Context) -> Answer:
-    """Stop the workers and forget the function."""
-    name = function_of(context, request["FunctionName"])["FunctionName"]
-    context.store.delete(KIND, name)
+    """Stop the workers and forget the function with its versions and aliases, or one version alone."""
+    name, qualifier = split(request["FunctionName"], request.get("Qualifier"))
+    function_of(context, name)
+    store = context.store
+    if qualifier is not None:
+        _delete_version(context, name, qualifier)
+        return {"StatusCode": 204}
+    store.delete(KIND, name)
+    for kind in (ALIAS, VERSION, *_BELONGINGS):
+        store.delete_children(kind, name)
     context.part(Workers).retire(name)
     codes.remove(context, name)
     return {"StatusCode": 204}
 
 
-@operation("lambda", "PutFunctionConcurrency")
-def put_function_concurrency(request: Request, context: Context) -> Answer:
-    """Reserve concurrency: more invocations at once than this are throttled."""
-    record = function_of(context, request["FunctionName"])
-    reserved = request["ReservedConcurrentExecutions"]
-    context.store.update(KIND, record["FunctionName"], {"Reserved": reserved})
-    return {"ReservedConcurrentExecutions": reserved}
+def _delete_version(context: Context, name: str, version: str) -> None:
+    aliases = context.store.list(ALIAS, parent=name)
+    weights = (alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}) for alias in aliases)
+    if version == LATEST:
+        raise _invalid("$LATEST version cannot be deleted without deleting the function.")
+    if version in {alias["FunctionVersion"] for alias in aliases}.union(*weights):
+        raise ApiError("ResourceConflictException", f"An alias points to version {version}: point it elsewhere first.", 409)
+    context.store.delete(VERSION, f"{name}:{version}")
+    context.part(Workers).retire(name, version)
 
 
 def _change(context: Context, name: str, fields: dict[str, Any]) -> dict[str, Any]:
     record = context.store.update(KIND, name, {**fields, **_stamp()})
     if record is None:
-        raise ApiError("ResourceNotFoundException", f"Function not found: {context.arn(f'function:{name}', 'lambda')}", 404)
-    context.part(Workers).retire(name)
+        raise absent(context, name)
+    context.part(Workers).retire(name, LATEST)
     return record
 
 

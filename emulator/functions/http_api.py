@@ -19,8 +19,8 @@ from emulator.asgi import Headers, Receive, Scope, Send, encoded, read_body, res
 from emulator.clients import Clients
 from emulator.context import Context
 from emulator.errors import ApiError
-from emulator.functions.function import function_of
 from emulator.functions.invoke import Invoker
+from emulator.functions.reference import function_of
 
 PREFIX = "/_aws/execute-api/"
 MAX_BODY_BYTES = 10 * 1024 * 1024

@@ -10,13 +10,14 @@ import re
 import time
 import uuid
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from emulator.asgi import Application, Receive, Scope, Send, encoded, read_body, respond
 from emulator.context import Context
 from emulator.errors import ApiError
 from emulator.faults import Faults
-from emulator.functions.function import function_of
+from emulator.functions.asynchronous import Fate, Settlement, settings_of
+from emulator.functions.reference import function_of
 from emulator.functions.runtime_api import Event
 from emulator.functions.worker import Outcome
 from emulator.functions.workers import Workers
@@ -26,8 +27,6 @@ from emulator.protocol.encode import encode_error
 
 MAX_SYNCHRONOUS_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
-EVENT_ATTEMPTS = 3
-_RETRY_SECONDS = (60.0, 120.0)
 _PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _LOG = logging.getLogger(__name__)
 
@@ -35,12 +34,13 @@ _LOG = logging.getLogger(__name__)
 @operation("lambda", "Invoke")
 def invoke(request: Request, context: Context) -> Answer:
     """Run a function: RequestResponse waits for its result, Event is queued and tried three times."""
-    invoker, function = context.part(Invoker), function_of(context, request["FunctionName"])
+    invoker, function = context.part(Invoker), function_of(context, request["FunctionName"], request.get("Qualifier"))
     if request.get("InvocationType") == "Event":
-        invoker.send(request["FunctionName"], request.get("Payload", b"{}"))
+        invoker.send(function["FunctionArn"], request.get("Payload", b"{}"))
         return {"StatusCode": 202}
     outcome = context.part(EventLoop).wait(invoker.call(function, request.get("Payload", b"{}"), request.get("ClientContext")))
-    return {"StatusCode": 200, "Payload": outcome.payload, "FunctionError": "Unhandled" if outcome.failed else None}
+    failed = {"FunctionError": "Unhandled"} if outcome.failed else {}
+    return {"StatusCode": 200, "Payload": outcome.payload, "ExecutedVersion": function["Version"], **failed}
 
 
 class Invoker:
@@ -65,7 +65,8 @@ class Invoker:
                 message = f"The payload is too large for the {kind} invocation type (limit {limit} bytes)"
                 raise ApiError("RequestTooLargeException", message, 413, {"Type": "User"})
             found = _PATH.fullmatch(scope["path"])
-            function = function_of(self._context, unquote(found[1]) if found is not None else "")
+            qualifier = parse_qs(scope["query_string"].decode("latin1")).get("Qualifier", [None])[0]
+            function = function_of(self._context, unquote(found[1]) if found is not None else "", qualifier)
             status, answer, payload = await self._invoke(function, kind, _checked(body), headers)
         except ApiError as error:
             response = encode_error(error, "rest-json")
@@ -79,12 +80,12 @@ class Invoker:
         if kind == "DryRun":
             return 204, {}, b""
         if kind == "Event":
-            self.queue(function, payload)
+            self.queue(function["FunctionArn"], payload)
             return 202, {}, b""
         if kind != "RequestResponse":
             raise ApiError("InvalidParameterValueException", f"InvocationType {kind!r} is none of RequestResponse, Event, DryRun")
         outcome = await self.call(function, payload, headers.get("x-amz-client-context"))
-        answer = {"Content-Type": "application/json", "X-Amz-Executed-Version": "$LATEST"}
+        answer = {"Content-Type": "application/json", "X-Amz-Executed-Version": function["Version"]}
         if outcome.failed:
             answer["X-Amz-Function-Error"] = "Unhandled"
         if headers.get("x-amz-log-type") == "Tail":
@@ -102,35 +103,51 @@ class Invoker:
         )
         return await self._workers.invoke(function, event)
 
-    def send(self, name: str, payload: bytes) -> None:
-        """Invoke a function asynchronously, from any thread.
+    def send(self, reference: str, payload: bytes) -> None:
+        """Invoke a function, version or alias asynchronously, from any thread.
 
         Raises
         ------
         ApiError
             When there is no such function.
         """
-        function = function_of(self._context, name)
-        self._context.part(EventLoop).soon(self.queue, function, payload)
+        function_of(self._context, reference)
+        self._context.part(EventLoop).soon(self.queue, reference, payload)
 
-    def queue(self, function: dict[str, Any], payload: bytes) -> None:
-        """Invoke a function later, and again when it fails: three attempts in all, after one and two minutes."""
-        task = asyncio.get_running_loop().create_task(self._deliver(function["FunctionName"], payload))
+    def queue(self, reference: str, payload: bytes) -> None:
+        """Invoke a function later, and again when it fails, as its settings say: three attempts in all, after one and two minutes."""
+        task = asyncio.get_running_loop().create_task(self._deliver(reference, payload))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, name: str, payload: bytes) -> None:
-        for attempt in range(EVENT_ATTEMPTS):
-            try:
-                outcome = await self.call(function_of(self._context, name), payload)
-            except ApiError as error:
-                _LOG.warning("function %s: an event was dropped: %s", name, error)
-                return
-            if not outcome.failed:
-                return
-            if attempt < len(_RETRY_SECONDS):
-                await asyncio.sleep(_RETRY_SECONDS[attempt] * self._context.wait_scale)
-        _LOG.warning("function %s: an event was dropped after %d attempts: %s", name, EVENT_ATTEMPTS, outcome.payload[:500])
+    async def _deliver(self, reference: str, payload: bytes) -> None:
+        """Attempt until it succeeds or may not go on, then tell whoever the function's settings name."""
+        fate = Fate(reference, str(uuid.uuid4()), payload, time.time())
+        try:
+            settings = settings_of(self._context, reference)
+            while True:
+                outcome = await self._attempt(fate)
+                fate = fate.after(outcome)
+                if outcome is not None and not outcome.failed:
+                    break
+                pause = settings.pause(fate) * self._context.wait_scale
+                if settings.is_over(fate, pause):
+                    _LOG.warning("function %s: an event was given up after %d attempts: %s", reference, fate.attempts, fate.text())
+                    break
+                await asyncio.sleep(pause)
+        except ApiError as error:
+            _LOG.warning("function %s: an event was dropped: %s", reference, error)
+            return
+        await self._context.part(Settlement).tell(fate, settings)
+
+    async def _attempt(self, fate: Fate) -> Outcome | None:
+        """What an attempt came to; None when it was throttled."""
+        try:
+            return await self.call(function_of(self._context, fate.reference), fate.payload)
+        except ApiError as error:
+            if error.status != 429:
+                raise
+            return None
 
 
 def _checked(body: bytes) -> bytes:

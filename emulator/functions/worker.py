@@ -50,7 +50,7 @@ class Worker:
         self._started, self._init_ms = 0.0, 0.0
         identity = uuid.uuid4().hex
         self._group: str = function["LoggingConfig"].get("LogGroup", f"/aws/lambda/{function['FunctionName']}")
-        self._stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{identity}"
+        self._stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{function['Version']}]{identity}"
         self._whole, self._shipped = 0, 0
         self._log = log_file(context, "lambda", function["FunctionName"], identity)
 
@@ -76,7 +76,7 @@ class Worker:
         The time of the first initialisation is not counted in the function's timeout, as at AWS, up to ten seconds.
         """
         begin = self._log.stat().st_size if self._log.exists() else 0
-        self._write(f"START RequestId: {event.request_id} Version: $LATEST\n")
+        self._write(f"START RequestId: {event.request_id} Version: {self._function['Version']}\n")
         cold = not self._ready.is_set()
         started = time.monotonic()
         try:
@@ -219,7 +219,7 @@ class Worker:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
             "AWS_LAMBDA_FUNCTION_NAME": name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_VERSION": function["Version"],
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": self._group,

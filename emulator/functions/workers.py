@@ -35,19 +35,19 @@ class Workers:
         ApiError
             TooManyRequestsException when the function's reserved concurrency is in use.
         """
-        name = function["FunctionName"]
+        name, key = function["FunctionName"], f"{function['FunctionName']}:{function['Version']}"
         await self._admit(name, function.get("Reserved"))
         self._busy[name] += 1
         worker: Worker | None = None
         try:
-            worker = self._warm(name, function["RevisionId"])
+            worker = self._warm(key, function["RevisionId"])
             if worker is None:
                 worker = Worker(self._context, function)
                 await worker.start()
             return await worker.invoke(event)
         finally:
             self._busy[name] -= 1
-            self._release(name, worker)
+            self._release(name, key, worker)
 
     async def _admit(self, name: str, reserved: int | None) -> None:
         if reserved is not None and self._busy[name] >= reserved:
@@ -58,9 +58,9 @@ class Workers:
             self._waiting[name].append(turn)
             await turn
 
-    def _warm(self, name: str, revision: str) -> Worker | None:
+    def _warm(self, key: str, revision: str) -> Worker | None:
         """The idle worker used last: the others get the chance to become idle for good."""
-        idle = self._idle[name]
+        idle = self._idle[key]
         while idle:
             worker = idle.pop()
             if worker.dead or worker.revision != revision:
@@ -69,10 +69,10 @@ class Workers:
             return worker
         return None
 
-    def _release(self, name: str, worker: Worker | None) -> None:
+    def _release(self, name: str, key: str, worker: Worker | None) -> None:
         if worker is not None and not worker.dead:
-            self._idle[name].append(worker)
-            asyncio.get_running_loop().call_later(IDLE_SECONDS, self._stop_if_idle, name, worker, worker.idle_since)
+            self._idle[key].append(worker)
+            asyncio.get_running_loop().call_later(IDLE_SECONDS, self._stop_if_idle, key, worker, worker.idle_since)
         waiting = self._waiting[name]
         while waiting:
             turn = waiting.popleft()
@@ -80,9 +80,9 @@ class Workers:
                 turn.set_result(None)
                 return
 
-    def _stop_if_idle(self, name: str, worker: Worker, since: float) -> None:
-        if worker in self._idle[name] and worker.idle_since == since:
-            self._idle[name].remove(worker)
+    def _stop_if_idle(self, key: str, worker: Worker, since: float) -> None:
+        if worker in self._idle[key] and worker.idle_since == since:
+            self._idle[key].remove(worker)
             self._stop(worker)
 
     def _stop(self, worker: Worker) -> None:
@@ -90,10 +90,11 @@ class Workers:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def retire(self, name: str) -> None:
-        """Stop the idle workers of a function that was changed or deleted; busy ones stop when their event is done."""
-        self._context.part(EventLoop).soon(self._retire, name)
+    def retire(self, name: str, version: str | None = None) -> None:
+        """Stop the idle workers of a function, or of one version, that was changed or deleted; busy ones stop when their event is done."""
+        self._context.part(EventLoop).soon(self._retire, name, version)
 
-    def _retire(self, name: str) -> None:
-        for worker in self._idle.pop(name, []):
-            self._stop(worker)
+    def _retire(self, name: str, version: str | None) -> None:
+        for key in [key for key in self._idle if key == f"{name}:{version}" or (version is None and key.startswith(f"{name}:"))]:
+            for worker in self._idle.pop(key):
+                self._stop(worker)

@@ -221,8 +221,8 @@ def test_faults_of_the_caller_are_named(client, function):
         client.invoke(FunctionName=function, Payload=b"{")
     with pytest.raises(client.exceptions.RequestTooLargeException):
         client.invoke(FunctionName=function, Payload=b'"' + b"x" * 6 * 1024 * 1024 + b'"')
-    with pytest.raises(ClientError, match="CreateAlias is not implemented"):
-        client.create_alias(FunctionName=function, Name="live", FunctionVersion="1")
+    with pytest.raises(ClientError, match="CreateCodeSigningConfig is not implemented"):
+        client.create_code_signing_config(AllowedPublishers={"SigningProfileVersionArns": ["arn:aws:signer:eu-west-1:123456789012:x"]})
 
 
 def test_a_zip_cannot_leave_its_folder(client, function):
