@@ -47,7 +47,7 @@ def batch(  # noqa: PLR0917 typer makes options of them
     jobs.require_fitting(request, settings)
     agree(_plan(request, package, settings), yes=yes, dry_run=dry_run, as_json=as_json)
     result = jobs.batch(request, package, settings, lambda line: typer.echo(line, err=True))
-    table = precomputed.publish(jobs.predictions(result, settings), settings) if publish else None
+    table = precomputed.publish(jobs.predictions(result, settings), settings, months) if publish else None
     _report(result, table, as_json)
 
 

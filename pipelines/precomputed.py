@@ -1,7 +1,7 @@
 """The forecast of every known region as a small object of its own, so that a query for one is a single read.
 
-`s3://BUCKET/housing/precomputed/current.json` names the table in force: `{"prefix", "regions", "model_version", "published"}`. The
-prediction of a region lies at `PREFIX` and its name, percent-encoded, with `.json`. The pointer is written last: readers see the old
+`s3://BUCKET/housing/precomputed/current.json` names the table in force: `{"prefix", "regions", "model_version", "published",
+"months_per_period"}`. The prediction of a region lies at `PREFIX` and its name, percent-encoded, with `.json`. The pointer is written last: readers see the old
 table or the new one, never a mixture.
 """
 
@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from tempfile import TemporaryFile
@@ -35,21 +35,25 @@ WRITTEN_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class Table:
-    """A table in force: its prefix, how many regions, and the model that forecast them."""
+    """A table in force: its prefix, how many regions, the model that forecast them, and the months between two of its prices.
+
+    `months_per_period` is 0 where it is not known: a year ahead is then a number of periods that only the model can say.
+    """
 
     prefix: str
     regions: int
     model_version: str
     published: str
+    months_per_period: int = 0
 
 
-def publish(predictions: Iterable[dict[str, Any]], settings: Settings) -> Table:
+def publish(predictions: Iterable[dict[str, Any]], settings: Settings, months_per_period: int = 0) -> Table:
     """Write one object per prediction, point to them, and remove older tables but the last one, from which calls may still be reading.
 
     Errors: ResultsError when there are no predictions, or a region occurs twice.
     """
     with TemporaryFile() as spool:
-        table = _spooled(predictions, spool, settings)
+        table = replace(_spooled(predictions, spool, settings), months_per_period=months_per_period)
         before = current(settings)
         s3 = client("s3", settings)
         if before is None or before.prefix != table.prefix:
