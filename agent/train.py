@@ -105,22 +105,23 @@ class Pod:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(archive, folder / ARCHIVE)
         self._commands.run(python("training.jobs.ensemble"), self._root)
-        for name in ("model", "backtest"):
-            self._link(name, output / name)
+        for made in ("model", "backtest"):
+            self._link(made, output / made)
         approved = self._processing / "input" / "approved"
         approved.mkdir(parents=True, exist_ok=True)
         (approved / "approved.json").write_text(json.dumps({"model_package": None, "evaluation": None}))
         self._commands.run(python("training.jobs.evaluate", *self._request.gate), self._root)
-        for folder, name in (
-            ("ensemble", "backtest"),
-            ("evaluate", "evaluation"),
-            ("ensemble", "model"),
-        ):  # the artifact is the last to appear
-            self._storage.upload_folder(output / name, f"{self._request.output_uri}/{folder}/{name}")
+        self._keep("evaluate", "evaluation")
         gate = json.loads((output / "evaluation" / "evaluation.json").read_text())["gate"]
         say(f"gate: {gate['reason']}")
         if not gate["passed"]:
             raise AgentError(f"quality gate {gate['reason']}")
+        self._keep("ensemble", "backtest")
+        self._keep("ensemble", "model")
+
+    def _keep(self, part: str, name: str) -> None:
+        """Copy a processing output out, to where the pipeline has it below an execution."""
+        self._storage.upload_folder(self._processing / "output" / name, f"{self._request.output_uri}/{part}/{name}")
 
     def _need(self, uri: str, folder: Path) -> None:
         self._commands.check()
