@@ -1,8 +1,8 @@
 """The forecast of every known region as a small object of its own, so that a query for one is a single read.
 
 `s3://BUCKET/housing/precomputed/current.json` names the table in force: `{"prefix", "regions", "model_version", "published",
-"months_per_period"}`. The prediction of a region lies at `PREFIX` and its name, percent-encoded, with `.json`. The pointer is written last: readers see the old
-table or the new one, never a mixture.
+"months_per_period"}`. The prediction of a region lies at `PREFIX` and its name, percent-encoded, with `.json`. The pointer is written last:
+readers see the old table or the new one, never a mixture.
 """
 
 from __future__ import annotations

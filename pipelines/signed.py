@@ -18,7 +18,7 @@ import urllib3
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
 from urllib3.exceptions import TimeoutError as NoAnswerError
 
 CONNECT_SECONDS = 2.0
@@ -79,6 +79,8 @@ class Connection:
                 return self._once(method, self.path + path, headers, body, until)
             except ProtocolError:
                 return self._once(method, self.path + path, headers, body, until)
+        except NewConnectionError as error:  # a timeout by its class, in some versions
+            raise SignedError("not reachable: no connection") from error
         except NoAnswerError as error:
             raise SignedError(f"no answer within {seconds:.1f} s", timed_out=True) from error
         except (HTTPError, OSError) as error:

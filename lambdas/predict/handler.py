@@ -1,97 +1,113 @@
-"""Pass a forecast request to the SageMaker endpoint and its answer back, unchanged.
+"""Answer a forecast request, whichever way is open: docs/functions.md has the routing table, the headers and the faults.
 
-| failure | status |
-| --- | --- |
-| body over 6 MB | 413, without asking the endpoint |
-| the model refused the request | the model's own status and body |
-| the endpoint throttles | 429 with Retry-After |
-| the endpoint does not exist or is not in service | 503 with Retry-After |
-| no answer in time | 504 |
+An HTTP API event (payload format 2.0) gets an HTTP API response with `x-housing-route` and `x-housing-degraded`; a direct invocation is
+the request itself and gets the body alone. The body is the contract's, from whatever route.
 """
 
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Mapping
 from typing import Any
 
-import boto3
-from aws_lambda_powertools import Logger
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
-
+from lambdas.predict import telemetry
+from lambdas.predict.configuration import Configuration
+from lambdas.predict.precomputed import Precomputed
+from lambdas.predict.router import Journey, Router
+from lambdas.predict.shape import shape_of
+from lambdas.predict.targets import EksService, SageMakerEndpoint, Target
 from lambdas.shared.errors import ApiError
-from lambdas.shared.http import JSON, Answer, Call, read_call, write_answer
+from lambdas.shared.http import Answer, Call, read_call, write_answer
+from pipelines.signed import S3, SignedConnection, region
 
-MAX_BODY_BYTES = 6 * 1024 * 1024
-"""The limit of InvokeEndpoint."""
+MAX_ANSWER_BYTES = 6_000_000
+"""Lambda returns 6 MB at most, the rest of the response included."""
 
-TIMEOUT_SECONDS = 25
-"""Below the 29 s after which API Gateway gives up."""
+RESERVED_SECONDS = 0.5
+"""Of a worker's time, for the answer itself."""
 
-ENDPOINT = os.environ.get("HOUSING_ENDPOINT_NAME", "housing-forecast")
 
-log = Logger(service="housing-predict")
-runtime = boto3.client(
-    "sagemaker-runtime",
-    config=Config(connect_timeout=2, read_timeout=TIMEOUT_SECONDS, retries={"total_max_attempts": 2, "mode": "standard"}),
-)
+class Service:
+    """Everything that lives as long as the worker."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._router = Router(configuration.table, targets(configuration))
+        self._submission: Any = None
+
+    def answer(self, call: Call, until: float, journey: Journey) -> Answer:
+        """The answer; ApiError for a refusal of our own."""
+        if not call.body:
+            raise ApiError(400, "malformed_json", "the body is empty; send a forecast request")
+        shape = shape_of(call)
+        if not self._router.takes(shape):
+            return self._submitted(call, journey, f"{shape.size} bytes, {shape.series} series are too many for one request")
+        answer = self._router.route(call, shape, until, journey)
+        if len(answer.body) > MAX_ANSWER_BYTES:
+            return self._submitted(call, journey, f"the answer has {len(answer.body)} bytes, {MAX_ANSWER_BYTES} can be returned")
+        return answer
+
+    def _submitted(self, call: Call, journey: Journey, reason: str) -> Answer:
+        """The request as an asynchronous job, where there is an endpoint for it; else ApiError 413."""
+        if not (self._configuration.async_endpoint and self._configuration.bucket):
+            raise ApiError(413, "too_large", f"{reason}; send fewer series at once, or use batch transform")
+        if self._submission is None:
+            from lambdas.predict.submit import Submission
+
+            self._submission = Submission(self._configuration.async_endpoint, self._configuration.bucket)
+        answer: Answer = self._submission.submit(call)
+        journey.route = "async"
+        return answer
+
+
+def targets(configuration: Configuration) -> dict[str, Target]:
+    """Who can be asked, by route. Connections are opened when they are needed."""
+    found: dict[str, Target] = {}
+    used = {row.route for row in configuration.table}
+    if "precomputed" in used and configuration.bucket:
+        store = SignedConnection(S3, region())
+        found["precomputed"] = Precomputed(store, configuration.bucket, configuration.max_forecast_age_days)
+    for route, name in (("cpu", configuration.cpu_endpoint), ("gpu", configuration.endpoint)):
+        if route in used and name:
+            found[route] = SageMakerEndpoint(name, region())
+    if "eks" in used and configuration.eks_url:
+        found["eks"] = EksService(configuration.eks_url)
+    return found
+
+
+configuration = Configuration.read(os.environ)
+service = Service(configuration)
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
-    """Entry point: an HTTP API event gets an HTTP API response, a direct invocation the contract's JSON object."""
-    call = None
-    request_id = getattr(context, "aws_request_id", "") or "local"
+    """Entry point."""
+    started, journey, call = time.monotonic(), Journey(), None
+    ids = {"function_request_id": getattr(context, "aws_request_id", "") or "local"}
     try:
-        call = read_call(event, request_id)
-        request_id = call.request_id
-        answer = forecast(call)
+        call = read_call(event, ids["function_request_id"])
+        answer = service.answer(call, started + _seconds(context), journey)
     except ApiError as error:
-        retry = {} if error.retry_after_seconds is None else {"retry-after": str(error.retry_after_seconds)}
-        answer = Answer(error.status, error.body, retry)
-    log.info("answered", extra={"request_id": request_id, "status": answer.status, "bytes": len(answer.body)})
-    direct = call is not None and not call.from_gateway
-    return write_answer(call, answer if direct else Answer(answer.status, answer.body, {**answer.headers, "x-request-id": request_id}))
+        answer = Answer(error.status, error.body, error.headers)
+    except Exception:  # noqa: BLE001 the caller is told that it failed, the log is told why
+        telemetry.log.exception("unexpected error", extra=ids)
+        failure = ApiError(500, "internal", "the function failed; the log of housing-predict says why")
+        answer = Answer(500, failure.body)
+    ids["request_id"] = call.request_id if call else ids["function_request_id"]
+    telemetry.tell(answer, journey, ids, time.monotonic() - started)
+    return write_answer(call, Answer(answer.status, answer.body, {**answer.headers, **_headers(journey, ids)}))
 
 
-def forecast(call: Call) -> Answer:
-    """Invoke the endpoint; ApiError for every failure that is not the model's own answer."""
-    if len(call.body) > MAX_BODY_BYTES:
-        raise ApiError(
-            413, "too_large", f"the body is larger than {MAX_BODY_BYTES} bytes; send fewer series at once, or use batch transform"
-        )
-    if not call.body:
-        raise ApiError(400, "malformed_json", "the body is empty; send a forecast request")
-    arguments = {"EndpointName": ENDPOINT, "Body": call.body, "ContentType": call.headers.get("content-type", JSON)}
-    for header, name in (("accept", "Accept"), ("x-amzn-sagemaker-custom-attributes", "CustomAttributes")):
-        if call.headers.get(header):
-            arguments[name] = call.headers[header]
-    try:
-        reply = runtime.invoke_endpoint(**arguments)
-    except ClientError as error:
-        return _refused(error)
-    except (ReadTimeoutError, ConnectTimeoutError) as error:
-        raise ApiError(504, "timeout", f"the endpoint did not answer within {TIMEOUT_SECONDS} s; send fewer series at once") from error
-    except BotoCoreError as error:
-        log.error("endpoint unreachable", extra={"reason": str(error)})
-        raise ApiError(502, "unreachable", "the endpoint cannot be reached; try again shortly", 1) from error
-    return Answer(200, reply["Body"].read(), {"content-type": reply.get("ContentType", JSON)})
+def _seconds(context: Any) -> float:
+    """The time for an answer: the budget, or what is left to the worker where that is less."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    left = float("inf") if remaining is None else remaining() / 1000 - RESERVED_SECONDS
+    return min(configuration.budget_seconds, left)
 
 
-def _refused(error: ClientError) -> Answer:
-    """The model's own answer, or ApiError for a refusal of the service."""
-    response: dict[str, Any] = dict(error.response)
-    code, message = response["Error"].get("Code", ""), response["Error"].get("Message", "")
-    if code == "ModelError":
-        status = int(response.get("OriginalStatusCode", 502))
-        body = str(response.get("OriginalMessage", "")).encode()
-        return Answer(status, body or ApiError(status, "model_error", message).body)
-    log.warning("endpoint refused", extra={"code": code, "reason": message})
-    if code in {"ThrottlingException", "TooManyRequestsException"}:
-        raise ApiError(429, "throttled", "too many requests; try again shortly", 1) from error
-    if code in {"ValidationError", "ValidationException"} and "ndpoint" in message:
-        raise ApiError(503, "no_endpoint", f"the endpoint {ENDPOINT} does not exist or is not in service", 30) from error
-    if code in {"ServiceUnavailable", "ServiceUnavailableException", "ModelNotReadyException", "InternalDependencyException"}:
-        raise ApiError(503, "unavailable", "the endpoint is busy or starting; try again shortly", 5) from error
-    if code in {"ValidationError", "ValidationException"}:
-        raise ApiError(400, "invalid_request", message) from error
-    raise ApiError(502, "upstream", "the endpoint could not be asked; the log of housing-predict says why") from error
+def _headers(journey: Journey, ids: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "x-housing-route": journey.route,
+        "x-housing-degraded": "true" if journey.degraded else "false",
+        "x-request-id": ids["request_id"],
+    }

@@ -16,12 +16,14 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Call:
-    """One request: the body, its headers in lower case, the id to log it under, and whether API Gateway brought it."""
+    """One request: the body, its headers in lower case, the id to log it under, whether API Gateway brought it, and the stage that its
+    addresses begin with (empty, or `/STAGE`)."""
 
     body: bytes
     headers: Mapping[str, str]
     request_id: str
     from_gateway: bool
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ def read_call(event: Any, request_id: str) -> Call:
         return Call(json.dumps(event).encode(), {"content-type": JSON}, request_id, from_gateway=False)
     raw = event.get("headers")
     headers = {str(name).lower(): str(value) for name, value in raw.items()} if isinstance(raw, dict) else {}
-    return Call(_body(event), headers, str(gateway.get("requestId") or request_id), from_gateway=True)
+    stage = str(gateway.get("stage") or "$default")
+    return Call(_body(event), headers, _request_id(gateway, request_id), True, "" if stage == "$default" else f"/{stage}")
 
 
 def write_answer(call: Call | None, answer: Answer) -> dict[str, Any]:
@@ -53,6 +56,12 @@ def write_answer(call: Call | None, answer: Answer) -> dict[str, Any]:
     text, encoded = _text(answer.body)
     headers = {"content-type": JSON, **answer.headers}
     return {"statusCode": answer.status, "headers": headers, "body": text, "isBase64Encoded": encoded}
+
+
+def _request_id(gateway: Mapping[str, Any], otherwise: str) -> str:
+    """API Gateway's id of the request; ours where it has none that a header can carry."""
+    found = gateway.get("requestId")
+    return found if isinstance(found, str) and 0 < len(found) <= 128 and found.isascii() and found.isprintable() else otherwise
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
