@@ -14,11 +14,13 @@ import urllib3
 from botocore.exceptions import NoCredentialsError
 from botocore.signers import RequestSigner
 
+from pipelines.errors import PipelinesError
+
 TOKEN_SECONDS = 60
 _BODY_BYTES = 8 * 1024 * 1024
 
 
-class ClusterError(Exception):
+class ClusterError(PipelinesError):
     """The cluster cannot be reached, or refuses; one line with the remedy. `status` is the HTTP status, 0 where there was none."""
 
     def __init__(self, message: str, status: int = 0) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
+from pipelines.errors import PipelinesError
+
 NAMESPACE = "ml-jobs"
 TEMPLATE = Path(__file__).parents[2] / "deploy" / "eks" / "job" / "training-job.yaml"
 
@@ -27,7 +29,7 @@ MAX_HOSTS = 5
 """As many nodes as the NodePool may have."""
 
 
-class JobRequestError(ValueError):
+class JobRequestError(PipelinesError):
     """A value of a Job has no valid meaning; one line: the field and the remedy."""
 
 

@@ -26,9 +26,14 @@ def submit(api: Api, manifest: str) -> Outcome:
     return "created"
 
 
-def job(api: Api, name: str) -> dict[str, Any]:
-    """The Job; ClusterError with status 404 when there is none."""
-    return api.get(f"{_JOBS}/{_checked(name)}")
+def find(api: Api, name: str) -> dict[str, Any] | None:
+    """The Job, None when there is none (any more: a finished one goes after a day)."""
+    try:
+        return api.get(f"{_JOBS}/{_checked(name)}")
+    except ClusterError as error:
+        if error.status == 404:
+            return None
+        raise
 
 
 def jobs(api: Api) -> list[dict[str, Any]]:
