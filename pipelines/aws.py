@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,9 +15,15 @@ if TYPE_CHECKING:
 
 
 def client(service: str, settings: Settings) -> Any:
-    """A boto3 client in the region of the settings that retries what was throttled."""
+    """A boto3 client in the region of the settings that retries what was throttled; kept while the environment is the same."""
+    where = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+    return _made(service, settings.region, where)
+
+
+@lru_cache(maxsize=64)
+def _made(service: str, region: str, where: tuple[tuple[str, str], ...]) -> Any:  # noqa: ARG001 what boto3 itself reads
     make: Any = boto3.client  # its stubs know every service by name, not a service chosen at run time
-    return make(service, region_name=settings.region, config=Config(retries={"mode": "standard", "max_attempts": 5}))
+    return make(service, region_name=region, config=Config(retries={"mode": "standard", "max_attempts": 5}))
 
 
 def for_caller(settings: Settings) -> Settings:

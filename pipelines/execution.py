@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
@@ -41,16 +42,33 @@ def upsert(definition: str, settings: Settings) -> Literal["created", "updated",
     return "updated"
 
 
-def start(parameters: Mapping[str, str], settings: Settings, description: str = "") -> str:
-    """Start an execution and return its ARN. The request token makes a retried call start it once."""
-    said: dict[str, str] = {"PipelineExecutionDescription": description} if description else {}
+def start(parameters: Mapping[str, str], settings: Settings, description: str = "", name: str = "", token: str = "") -> str:
+    """Start an execution and return its ARN. The request token makes a retried call start it once.
+
+    `token` (32 to 128 characters) is one of the caller's own, for starts that are asked for more than once; `name` is displayed.
+    """
+    said = {"PipelineExecutionDescription": description, "PipelineExecutionDisplayName": name}
     response = client("sagemaker", settings).start_pipeline_execution(
         PipelineName=settings.pipeline_name,
         PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
-        ClientRequestToken=_token(),
-        **said,
+        ClientRequestToken=token or _token(),
+        **{key: value for key, value in said.items() if value},
     )
     return str(response["PipelineExecutionArn"])
+
+
+def named(name: str, since: datetime, settings: Settings) -> str | None:
+    """The ARN of the execution that is displayed under `name` and was started after `since`, None when there is none."""
+    pages = (
+        client("sagemaker", settings)
+        .get_paginator("list_pipeline_executions")
+        .paginate(PipelineName=settings.pipeline_name, CreatedAfter=since, SortBy="CreationTime", SortOrder="Descending")
+    )
+    for page in pages:
+        for item in page["PipelineExecutionSummaries"]:
+            if item.get("PipelineExecutionDisplayName") == name:
+                return str(item["PipelineExecutionArn"])
+    return None
 
 
 def running(settings: Settings) -> str | None:
@@ -64,6 +82,11 @@ def newest(settings: Settings, status: str = "Succeeded") -> str:
         if item["PipelineExecutionStatus"] == status:
             return str(item["PipelineExecutionArn"])
     raise ExecutionError(f"pipeline {settings.pipeline_name}: no execution has {status.lower()}; start one with `housing run`")
+
+
+def latest(settings: Settings) -> str | None:
+    """The ARN of the newest execution, whatever its status; None when there is none."""
+    return next((str(item["PipelineExecutionArn"]) for item in _executions(settings)), None)
 
 
 def parameters_of(execution_arn: str, settings: Settings) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +38,14 @@ def upload_source(folder: Path, settings: Settings) -> str:
 
 def content_address(files: dict[str, Path]) -> str:
     """sha256 over the names and contents of `files`, hex."""
+    return address_of({name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()})
+
+
+def address_of(digests: Mapping[str, str]) -> str:
+    """The same from the sha256 of each file."""
     digest = hashlib.sha256()
-    for name, path in sorted(files.items()):
-        digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for name, content in sorted(digests.items()):
+        digest.update(f"{name}\0{content}\n".encode())
     return digest.hexdigest()
 
 

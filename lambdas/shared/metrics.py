@@ -12,6 +12,13 @@
 | predict | `Failed` | Count | service | answers 5xx: what only we can mend |
 | predict | `StaleForecasts` | Count | service | requests for known regions that the table of forecasts was too old or absent for |
 | predict | `JobsSubmitted` | Count | service | asynchronous forecasts begun |
+| train | `ExecutionsStarted` | Count | service | executions, or Jobs on EKS |
+| train | `Duplicates` | Count | service | triggers whose execution was there already |
+| train | `Refused` | Count | service | triggers and requests that are not valid; they are not tried again |
+| train | `Failed` | Count | service | triggers that will be delivered again, and answers 5xx |
+| deploy | `UpdatesDone` | Count | service | endpoints with the approved model in service |
+| deploy | `UpdatesFailed` | Count | service | endpoints that an approved model did not reach: rolled back, failed, refused |
+| status | `Refused`, `Failed` | Count | service | as of predict |
 
 `service` is the name of the function (`housing-predict`). A metric without an event is not written: alarms treat missing data as good.
 """
@@ -30,3 +37,7 @@ REFUSED = "Refused"
 FAILED = "Failed"
 STALE_FORECASTS = "StaleForecasts"
 JOBS_SUBMITTED = "JobsSubmitted"
+EXECUTIONS_STARTED = "ExecutionsStarted"
+DUPLICATES = "Duplicates"
+UPDATES_DONE = "UpdatesDone"
+UPDATES_FAILED = "UpdatesFailed"

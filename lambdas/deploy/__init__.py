@@ -1,0 +1,1 @@
+"""`housing-deploy`: an approved model goes into service, without anybody waiting for it."""

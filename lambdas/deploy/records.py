@@ -1,0 +1,91 @@
+"""What the function remembers between two events: one small object in S3 per endpoint, written only over what was read.
+
+`s3://BUCKET/housing/deployments/ENDPOINT.json`. Of two invocations that read the same record the second to write is refused, reads
+again and finds the work done.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from pipelines.aws import error_code, is_absent
+
+FOLDER = "housing/deployments"
+
+State = Literal["waiting", "begun", "in service", "failed"]
+TableState = Literal["", "waiting", "published", "missing"]
+
+
+class ConflictError(Exception):
+    """Another invocation wrote the record in the meantime."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """The newest order that an endpoint was given.
+
+    Attributes
+    ----------
+    event, package, version, execution : the approval's event, the package, and the pipeline execution that made it.
+    config : name of the endpoint configuration.
+    state : `waiting` until the endpoint is free, `begun` until it has settled.
+    action, started : what was done to the endpoint and since when (ISO 8601).
+    reason : of a failure.
+    table : state of the precomputed table; empty at an endpoint that has none.
+    announced : whether the outcome was told.
+    """
+
+    event: str
+    package: str
+    version: int
+    execution: str
+    config: str
+    state: State = "waiting"
+    action: str = ""
+    started: str = ""
+    reason: str = ""
+    table: TableState = ""
+    announced: bool = False
+
+
+class Records:
+    """The records in one bucket."""
+
+    def __init__(self, s3: Any, bucket: str, kms_key_id: str | None) -> None:
+        self._s3, self._bucket = s3, bucket
+        self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
+        self._etags: dict[str, str] = {}
+
+    def read(self, endpoint: str) -> Record | None:
+        """The record of an endpoint, None when it was given no order yet."""
+        self._etags.pop(endpoint, None)
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=_key(endpoint))
+        except ClientError as error:
+            if is_absent(error):
+                return None
+            raise
+        self._etags[endpoint] = answer["ETag"]
+        return Record(**json.loads(answer["Body"].read()))
+
+    def write(self, endpoint: str, record: Record) -> Record:
+        """Replace what `read` found. Errors: ConflictError when it is no longer that."""
+        known = self._etags.get(endpoint)
+        only = {"IfMatch": known} if known else {"IfNoneMatch": "*"}
+        body = json.dumps(asdict(record)).encode()
+        try:
+            answer = self._s3.put_object(Bucket=self._bucket, Key=_key(endpoint), Body=body, **only, **self._encryption)
+        except ClientError as error:
+            if error_code(error) in {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}:
+                raise ConflictError(endpoint) from error
+            raise
+        self._etags[endpoint] = answer["ETag"]
+        return record
+
+
+def _key(endpoint: str) -> str:
+    return f"{FOLDER}/{endpoint}.json"

@@ -1,0 +1,1 @@
+"""`housing-train`: a training for each event, once."""
