@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CPU_SPECIFICATION = "cpu"
 """The additional inference specification of a package: its artifact in the image without CUDA."""
 
+STACK_TAG = "aws:cloudformation:stack-name"
+"""CloudFormation puts it on what a stack owns."""
+
 Status = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 
@@ -109,7 +112,7 @@ def select(version: int | None, settings: Settings, status: Status | None = None
 
 
 def ensure_group(settings: Settings) -> None:
-    """Make the group with our tags, or set the tags of the one that is there.
+    """Make the group with our tags, or set the tags of the one that is there, unless a stack owns it (deploy/aws/sagemaker.yaml).
 
     A package takes the tags of its group, and the group that a Register step makes by itself has none.
     """
@@ -121,7 +124,9 @@ def ensure_group(settings: Settings) -> None:
             raise
         sagemaker.create_model_package_group(ModelPackageGroupName=name, Tags=tagged)
     else:
-        sagemaker.add_tags(ResourceArn=arn, Tags=tagged)
+        pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
+        if STACK_TAG not in {tag["Key"] for page in pages for tag in page["Tags"]}:
+            sagemaker.add_tags(ResourceArn=arn, Tags=tagged)
 
 
 def approve(arn: str, reason: str, settings: Settings) -> None:
