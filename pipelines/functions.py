@@ -28,7 +28,7 @@ def deploy_predict(settings: Settings) -> Literal["created", "updated", "unchang
     """
     functions = client("lambda", settings)
     code = package("predict")
-    environment = {"Variables": {"HOUSING_ENDPOINT_NAME": settings.endpoint_name}}
+    environment = {"Variables": _environment(settings)}
     there = _describe(functions, settings.function_name)
     if there is None:
         _create(functions, code, environment, settings)
@@ -54,6 +54,17 @@ def delete_predict(settings: Settings) -> bool:
             return False
         raise
     return True
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Where the function finds its endpoints and the table of forecasts."""
+    serving, name = settings.serving, settings.endpoint_name
+    return {
+        "HOUSING_BUCKET": settings.bucket,
+        "HOUSING_ENDPOINT_NAME": name if serving in ("realtime", "serverless") else "",
+        "HOUSING_CPU_ENDPOINT_NAME": settings.cpu_endpoint_name if serving == "realtime" and settings.cpu_tier else "",
+        "HOUSING_ASYNC_ENDPOINT_NAME": name if serving == "async" else "",
+    }
 
 
 def _create(functions: Any, code: bytes, environment: dict[str, Any], settings: Settings) -> None:

@@ -41,9 +41,11 @@ class Service:
         if not call.body:
             raise ApiError(400, "malformed_json", "the body is empty; send a forecast request")
         shape = shape_of(call)
-        if not self._router.takes(shape):
-            return self._submitted(call, journey, f"{shape.size} bytes, {shape.series} series are too many for one request")
         answer = self._router.route(call, shape, until, journey)
+        if answer is None and self._router.fits(shape):
+            raise ApiError(400, "no_route", "no route takes such a request; ask without explain, and without foundation members")
+        if answer is None:
+            return self._submitted(call, journey, f"{shape.size} bytes, {shape.series} series are too many for one request")
         if len(answer.body) > MAX_ANSWER_BYTES:
             return self._submitted(call, journey, f"the answer has {len(answer.body)} bytes, {MAX_ANSWER_BYTES} can be returned")
         return answer

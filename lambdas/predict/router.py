@@ -42,12 +42,12 @@ class Router:
         self._targets, self._clock = targets, clock
         self._breakers = {name: Breaker() for name in targets}
 
-    def takes(self, shape: Shape) -> bool:
-        """Is there a row for a request of this size? If not it is too large to be answered while its caller waits."""
+    def fits(self, shape: Shape) -> bool:
+        """Is there a row for requests of this size? If not it is too large to be answered while its caller waits."""
         return any(row.fits(shape) for row in self._table if row.route != "precomputed" and not row.only_after_failure)
 
-    def route(self, call: Call, shape: Shape, until: float, journey: Journey) -> Answer:
-        """The first answer; `journey` learns what happened on the way.
+    def route(self, call: Call, shape: Shape, until: float, journey: Journey) -> Answer | None:
+        """The first answer, None when no row takes the request; `journey` learns what happened on the way.
 
         Errors: ApiError when nobody answered before `until` (a time of the router's clock).
         """
@@ -64,6 +64,8 @@ class Router:
             if answer is not None:
                 journey.route = row.route
                 return answer
+        if not journey.failures:
+            return None
         raise _refusal(journey)
 
     def _ask(self, row: Row, call: Call, shape: Shape, seconds: float, journey: Journey) -> Answer | None:
@@ -89,8 +91,6 @@ class Router:
 def _refusal(journey: Journey) -> ApiError:
     """What the caller is told when nobody answered: the failure that is over soonest, a model's own words before ours."""
     failures = [error for _, error in journey.failures]
-    if not failures:
-        return ApiError(400, "no_route", "no route takes such a request; ask without explain, and without foundation members")
     soonest = min(error.retry_after_seconds for error in failures)
     faults = {error.fault for error in failures}
     own = next((error for error in failures if error.answer is not None), None)
