@@ -12,6 +12,7 @@ from cli import (
     conformance,
     cost,
     doctor,
+    eks,
     endpoint,
     local,
     model,
@@ -37,6 +38,7 @@ for commands in (run, tune, model, batch, results, registry, operations, backtes
     commands.register(app)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(endpoint.app, name="endpoint")
+app.add_typer(eks.app, name="eks")
 app.add_typer(profiles.app, name="profile")
 app.add_typer(local.app, name="local")
 

@@ -75,6 +75,8 @@ class Requests(BaseModel):
     cloudwatch_logs_usd_per_gib: PositiveFloat
     secret_usd_per_month: PositiveFloat
     kms_key_usd_per_month: PositiveFloat
+    eks_cluster_usd_per_hour: PositiveFloat
+    load_balancer_usd_per_hour: PositiveFloat
 
 
 class Prices(BaseModel):

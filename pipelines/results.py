@@ -68,6 +68,12 @@ def predictions(execution_arn: str, settings: Settings) -> Iterator[dict[str, An
     return (prediction for uri in uris for line in shards.lines(s3, uri) for prediction in json.loads(line).get("predictions", []))
 
 
+def prepared_uri(execution_arn: str, settings: Settings) -> str:
+    """The prefix below which the execution's Prepare step wrote `prepared/` and `key/`; ResultsError when it has no result (yet)."""
+    step = _step(snapshot.take(execution_arn, settings), "Prepare", settings)
+    return _processing_output(step, "prepared", settings).removesuffix("/prepared")
+
+
 def _step(taken: Snapshot, name: str, settings: Settings) -> StepState:
     """The step as it ran, in this execution or the one whose result was reused."""
     found = taken.step(name)

@@ -53,6 +53,7 @@ class Settings(HostingSettings):
     cpu_endpoint_name: str = Field(default_factory=lambda known: f"{known['endpoint_name']}-cpu")
     function_name: str = "housing-predict"
     experiment_name: str | None = None
+    eks_cluster: str | None = None
 
     # Machines
     processing_instance_type: str = "ml.m5.xlarge"

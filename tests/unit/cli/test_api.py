@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cli.eks import app as eks_commands
 from cli.endpoint import app as endpoint_commands
 from cli.main import app
 from pipelines import api
@@ -19,7 +20,7 @@ FOLDER = Path(__file__).parents[3] / "cli"
 def test_every_command_has_its_function() -> None:
     names = {
         (command.callback.__name__ if command.callback else "")
-        for command in [*app.registered_commands, *endpoint_commands.registered_commands]
+        for command in [*app.registered_commands, *endpoint_commands.registered_commands, *eks_commands.registered_commands]
     }
     assert names - ELSEWHERE == set(api.__all__)
     assert all(callable(getattr(api, name)) for name in api.__all__)

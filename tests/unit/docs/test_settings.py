@@ -9,7 +9,7 @@ from inference.settings import Settings as ServerSettings
 from pipelines.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("housing", "training", "inference", "pipelines", "lambdas", "emulator", "cli", "scripts")
+ROOMS = ("housing", "training", "inference", "agent", "pipelines", "lambdas", "emulator", "cli", "scripts")
 ROW = re.compile(r"^\| `((?:HOUSING|EMULATOR)_\w+)` \| (.+?) \|", re.MULTILINE)
 NAME = re.compile(r"\b(?:HOUSING|EMULATOR)_[A-Z0-9_]*[A-Z0-9]\b")
 DOCUMENTED = ROW.findall((ROOT / "docs" / "settings.md").read_text())
