@@ -96,7 +96,7 @@ def split(
 
 
 @app.command()
-def delete(yes: YesOption = False, dry_run: DryRunOption = False) -> None:
+def delete(yes: YesOption = False, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
     """Delete the endpoints with their scaling, alarms, configurations and models; callers get no answers any more."""
     from pipelines import endpoint
     from pipelines.plan import Plan
@@ -105,8 +105,12 @@ def delete(yes: YesOption = False, dry_run: DryRunOption = False) -> None:
     settings = Settings()
     names = (f"endpoint {settings.endpoint_name}", f"endpoint {settings.cpu_endpoint_name}")
     plan = Plan("delete what serves", names, "nothing; their hourly price ends", "`housing deploy` brings them back")
-    agree(plan, yes=yes, dry_run=dry_run, default=False)
-    typer.echo("deleted" if endpoint.delete(settings) else "there was no endpoint")
+    agree(plan, yes=yes, dry_run=dry_run, as_json=as_json, default=False)
+    deleted = endpoint.delete(settings)
+    if as_json:
+        _print_json(deleted=deleted)
+        return
+    typer.echo("deleted" if deleted else "there was no endpoint")
 
 
 def _print_json(**facts: Any) -> None:

@@ -107,15 +107,21 @@ def _launch(source: Source, horizon: int, settings: Settings, say: Callable[[str
     return launched.execution_arn
 
 
-def stop() -> None:
+def stop(as_json: JsonOption = False) -> None:
     """Stop the execution that runs."""
+    import json
+
     from pipelines import execution
     from pipelines.settings import Settings
 
     settings = Settings()
     execution_arn = execution.running(settings)
+    if execution_arn is not None:
+        execution.stop(execution_arn, settings)
+    if as_json:
+        typer.echo(json.dumps({"stopping": execution_arn}))
+        return
     if execution_arn is None:
         typer.echo("no execution runs")
         return
-    execution.stop(execution_arn, settings)
     typer.echo(f"stopping {execution_arn.rpartition('/')[2]}; next: `housing run` starts it again")

@@ -39,10 +39,13 @@ def test_a_member_is_tuned_on_the_data_of_the_newest_execution(synthetic_source:
     assert "start one with `housing run`" in early.stderr
     ran = housing("run", "--panel", str(synthetic_source / "panel.csv.gz"), "-y")
     assert ran.returncode == 0, ran.stderr + ran.stdout
-    tuned = housing("tune", "--member", "linear", "--max-jobs", "3", "-y")
+    tuned = housing("tune", "--member", "linear", "--max-jobs", "3", "-y", "--json")
     assert tuned.returncode == 0, tuned.stderr + tuned.stdout
-    assert "best: loss 0." in tuned.stdout
-    assert "penalty=" in tuned.stdout
+    found = json.loads(tuned.stdout)
+    assert found["status"] == "Completed"
+    assert 0 < found["trials"][0]["loss"] < 1
+    assert "penalty" in found["trials"][0]["hyperparameters"]
+    assert "1: completed, loss 0." in tuned.stderr
     wrong = housing("tune", "--member", "oracle", "-y")
     assert wrong.returncode == 1
     assert wrong.stderr == "housing: --member oracle: has nothing to tune; choose one of xgboost, catboost, neural, linear\n"
