@@ -24,7 +24,7 @@ _IMAGE = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})
 _INSTANCE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _QUANTITY = re.compile(r"\d+(\.\d+)?(m|Mi|Gi)?")
-_BUCKET_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S*")
+_BUCKET_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[!-~]*")
 MAX_HOSTS = 5
 """As many nodes as the NodePool may have."""
 
@@ -117,7 +117,7 @@ def check(request: JobRequest) -> None:
         raise JobRequestError("source_uri, prepared_uri: give exactly one of them")
     for name in ("source_uri", "prepared_uri", "checkpoints_uri", "output_uri"):
         if uri := getattr(request, name):
-            _match(name, uri, _BUCKET_URI, "s3://BUCKET/KEY")
+            _match(name, uri, _BUCKET_URI, "s3://BUCKET/KEY in printable ASCII")
     if not request.steps:
         raise JobRequestError("steps: none; give one training or more")
     for step in request.steps:
