@@ -1,0 +1,99 @@
+"""Rules on policies: each returns the faults of a template as lines, none when it is sound."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.unit.deploy.template import Document, Statement, of_type, statements
+
+JUSTIFIED = Path(__file__).parents[3] / "deploy" / "aws" / "justified.yaml"
+
+_REFERENCE = re.compile(r"\$\{[^}]+\}")
+_ALL_OF_A_KIND = re.compile(r"\*|arn:[^:]+:[^:]+:[^:]*:[^:]*:(\*.*|[a-z-]+[/:]\*)")
+"""`*`, or an ARN that names a type of resource and nothing more."""
+
+
+def justified() -> list[dict[str, Any]]:
+    """The wildcards that a service forces, each with its reason."""
+    found: list[dict[str, Any]] = yaml.safe_load(JUSTIFIED.read_text())["wildcards"]
+    return found
+
+
+def wildcards(statement: Statement) -> Iterator[str]:
+    """The actions with a wildcard and the resources that are all, or all of a kind. A Deny may be as broad as it likes."""
+    if statement.allows and statement.kind != "trust":
+        yield from (action for action in statement.texts("Action") if "*" in action)
+        yield from (resource for resource in statement.texts("Resource") if _ALL_OF_A_KIND.fullmatch(_REFERENCE.sub("R", resource)))
+
+
+def unjustified(template: Document) -> list[str]:
+    allowed = {(owner, entry["sid"], entry["what"]) for entry in justified() for owner in entry["in"]}
+    return [
+        f"{statement.owner}.{statement.sid}: {what} is not on the justified list"
+        for statement in statements(template)
+        for what in wildcards(statement)
+        if (statement.owner, statement.sid, what) not in allowed
+    ]
+
+
+def handed_on(template: Document) -> list[str]:
+    """PassRole names the roles and the one service that may get them."""
+    faults = []
+    for statement in statements(template):
+        if (
+            statement.allows
+            and any(action in ("iam:PassRole", "iam:*", "*") for action in statement.texts("Action"))
+            and statement.kind == "identity"
+        ):
+            service = statement.fields.get("Condition", {}).get("StringEquals", {}).get("iam:PassedToService")
+            named = all("role/" in resource or resource.endswith("Arn}") for resource in statement.texts("Resource"))
+            if not service or not named:
+                faults.append(f"{statement.owner}.{statement.sid}: hands on any role, or to any service")
+    return faults
+
+
+def trust(template: Document) -> list[str]:
+    """Who may take a role: one service, or one repository's workflows in one environment; nobody else."""
+    faults = []
+    for statement in statements(template):
+        if statement.kind != "trust":
+            continue
+        principal = statement.fields["Principal"]
+        equals = statement.fields.get("Condition", {}).get("StringEquals", {})
+        if "Federated" in principal:
+            subject = str(equals.get("token.actions.githubusercontent.com:sub", ""))
+            audience = equals.get("token.actions.githubusercontent.com:aud")
+            if "${GitHubRepository}" not in subject or ":environment:" not in subject or "*" in subject or audience != "sts.amazonaws.com":
+                faults.append(f"{statement.owner}: any workflow on GitHub may take it")
+        elif set(principal) != {"Service"} or not isinstance(principal["Service"], str):
+            faults.append(f"{statement.owner}: {principal} is not one service")
+        elif principal["Service"] == "sagemaker.amazonaws.com" and "aws:SourceAccount" not in equals:
+            faults.append(f"{statement.owner}: another account's SageMaker may take it")
+    return faults
+
+
+def secret_readers(template: Document) -> list[str]:
+    """Who reads a secret beside Ingest."""
+    reads = ("secretsmanager:GetSecretValue", "secretsmanager:*", "*")
+    found = {s.owner for s in statements(template) if s.kind == "identity" and s.allows and set(s.texts("Action")) & set(reads)}
+    return [f"{owner}: reads the secret" for owner in sorted(found ^ {"IngestRole"})]
+
+
+def tls_alone(template: Document) -> list[str]:
+    """Every bucket, queue and topic refuses what comes without TLS."""
+    faults = []
+    denials = [s for s in statements(template) if not s.allows and s.fields.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}]
+    carriers = {"AWS::S3::Bucket": "Bucket", "AWS::SQS::Queue": "Queues", "AWS::SNS::Topic": "Topics"}
+    for kind, field in carriers.items():
+        covered = set()
+        for denial in denials:
+            holder = template["Resources"][denial.owner]["Properties"]
+            target = holder.get(field, [])
+            covered |= {str(item.get("Ref")) for item in (target if isinstance(target, list) else [target])}
+        faults += [f"{name}: answers without TLS" for name in of_type(template, kind) if name not in covered]
+    return faults
