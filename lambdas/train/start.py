@@ -93,17 +93,21 @@ def _code_version(settings: Settings) -> dict[str, str]:
     return {"CodeVersion": version} if version else {}
 
 
-def _on_eks(trigger: Trigger, chosen: Mapping[str, str], settings: Settings, name: str) -> Started:
+def _on_eks(trigger: Trigger, chosen: Mapping[str, str], settings: Settings, cluster: str) -> Started:
+    """Submit the Job; one of the same name that is there already is the same wish."""
     from pipelines.eks import api, job, jobs, request
 
     if "TrainingInstanceType" in chosen:
         raise refused("unknown_parameter", "parameters.TrainingInstanceType", "is SageMaker's; the cluster's nodes are in deploy/eks")
     uri, horizon = _data(trigger, chosen, settings)
     origins = int(chosen["Origins"]) if "Origins" in chosen else None
-    wanted = request.training(job.job_name(trigger.token, trigger.kind), uri, horizon, settings, origins)
-    cluster = api.Cluster.described(name, settings.region, client("eks", settings))
-    outcome = jobs.submit(api.Api(cluster), job.render(wanted))
-    return Started(wanted.name, duplicate=outcome == "there")
+    name = job.job_name(trigger.token, trigger.kind)
+    try:
+        manifest = job.render(request.training(name, uri, horizon, settings, origins))
+        there = api.Cluster.described(cluster, settings.region, client("eks", settings))
+        return Started(name, duplicate=jobs.submit(api.Api(there), manifest) == "there")
+    except (api.ClusterError, job.JobRequestError) as error:
+        raise ApiError(503, "not_possible", str(error), 30) from error
 
 
 def _id(arn: str) -> str:

@@ -55,12 +55,13 @@ class Cloud:
     faults: dict[str, list[FaultError]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     pipeline: bool = True
+    kubernetes: str = ""
     clients: dict[str, Any] = field(default_factory=dict)
 
-    def client(self, service: str, *_: Any, **__: Any) -> Any:
+    def client(self, service: str, *_: Any, config: Any = None, **__: Any) -> Any:
         """A real client whose requests end here."""
         if service not in self.clients:
-            made: Any = boto3.client(service, "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")  # type: ignore[call-overload]
+            made: Any = boto3.Session().client(service, "us-east-1", aws_access_key_id="test", aws_secret_access_key="test", config=config)  # type: ignore[call-overload]
             made.meta.events.register_first("before-parameter-build", lambda params, context, **_: context.update(asked=dict(params)))
             made.meta.events.register("before-call", self._answer)
             self.clients[service] = made
@@ -124,6 +125,7 @@ class Cloud:
         return {"PipelineParameters": [{"Name": name, "Value": value} for name, value in known.items()]}
 
     def DescribePipelineExecution(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        self._need_pipeline()
         found = [one for one in self.executions if one["PipelineExecutionArn"] == asked["PipelineExecutionArn"]]
         if not found:
             raise FaultError("ResourceNotFound", "Pipeline execution does not exist.")
@@ -142,10 +144,18 @@ class Cloud:
 
     def GetObject(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         stored = self.objects.get(asked["Key"])
-        if stored is None or asked["Bucket"] != BUCKET:
+        if stored is None or asked["Bucket"] not in {BUCKET, "b"}:
             raise FaultError("NoSuchKey", status=404)
         body = stored.body
         return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ContentLength": len(body), "ETag": stored.etag}
+
+    def HeadObject(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if asked["Key"] not in self.objects:
+            raise FaultError("404", status=404)
+        return {"ContentLength": len(self.objects[asked["Key"]].body)}
+
+    def DescribeCluster(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"cluster": {"name": asked["name"], "status": "ACTIVE", "endpoint": self.kubernetes}}
 
     def PutObject(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         self.put(asked["Key"], asked["Body"] if isinstance(asked["Body"], bytes) else asked["Body"].read())
@@ -164,6 +174,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """AWS as the functions see it."""
     made = Cloud()
     monkeypatch.setattr(aws, "_made", made.client)
+    monkeypatch.setattr("lambdas.status.clients.boto3.client", made.client)
     return made
 
 

@@ -1,0 +1,1 @@
+"""`housing-status`: how an execution or an asynchronous forecast is getting on."""
