@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 Handler = Callable[[Request, "Context"], Answer]
 StartHook = Callable[["Context"], None]
 
-ROOMS = ("control", "endpoints", "functions", "events")
+ROOMS = ("control", "endpoints", "functions", "events", "cloudformation")
 _handlers: dict[tuple[str, str], Handler] = {}
 _simulated: dict[tuple[str, str], str] = {}
 _start_hooks: list[StartHook] = []

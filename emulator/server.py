@@ -16,6 +16,7 @@ import uvicorn
 
 from emulator import operations
 from emulator.aws import Aws
+from emulator.cloudformation.engine import Restoration
 from emulator.context import Context
 from emulator.endpoints.invoke import Invocations
 from emulator.front_door import FrontDoor
@@ -30,6 +31,7 @@ from emulator.store import Store
 
 _KEEP_ALIVE_SECONDS = 75
 _DRAIN_SECONDS = 5
+_RESTORE_SECONDS = 9
 _RUNNING = ("InProgress", "Executing", "Stopping")
 _JOBS = (
     ("pipeline-execution", "PipelineExecutionArn", "PipelineExecutionStatus"),
@@ -109,6 +111,7 @@ async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket
     try:
         # before the first request, so that no hook takes a new job for one that a crash interrupted
         await asyncio.get_running_loop().run_in_executor(None, operations.start, context)
+        context.part(Restoration).start()
         _LOG.info("answering at %s, %d objects restored", run_as.url, aws.restored)
         await server.serve([listener])
     finally:
@@ -117,6 +120,7 @@ async def _serve(home: Home, run_as: LastRun, context: Context, listener: socket
 
 
 def _health(context: Context, run_as: LastRun) -> dict[str, Any]:
+    context.part(Restoration).wait(_RESTORE_SECONDS)
     return {
         "home": str(context.home),
         "pid": run_as.pid,

@@ -13,19 +13,29 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from botocore.exceptions import ClientError
+import moto.apigatewayv2.models
 
 from emulator.asgi import Headers, Receive, Scope, Send, encoded, read_body, respond
-from emulator.clients import Clients
 from emulator.context import Context
 from emulator.errors import ApiError
 from emulator.functions.invoke import Invoker
+from emulator.functions.openapi import import_body
 from emulator.functions.reference import function_of
+from emulator.functions.signature import ForbiddenError, Signed, verify
 
 PREFIX = "/_aws/execute-api/"
 MAX_BODY_BYTES = 10 * 1024 * 1024
 TIMEOUT_SECONDS = 30.0
-_FUNCTION = re.compile(r"arn:aws[^/]*:lambda:[^/]*?:function:[A-Za-z0-9_-]+")
+DEFAULT_STAGE = "$default"
+_FUNCTION = re.compile(r"arn:aws[^/]*:lambda:[^/]*?:(function:[A-Za-z0-9_-]+(?::[A-Za-z0-9$_-]+)?)")
+_MOTO: Any = moto.apigatewayv2.models
+
+__all__ = ["DEFAULT_STAGE", "PREFIX", "HttpApi", "Match", "Route", "address", "import_body", "match"]
+
+
+def address(context: Context, api: str) -> str:
+    """Where an API answers: what stands for `https://API.execute-api.REGION.amazonaws.com` and its default stage."""
+    return f"{context.endpoint_url}{PREFIX}{api}/{DEFAULT_STAGE}"
 
 
 class _HttpError(Exception):
@@ -37,23 +47,31 @@ class _HttpError(Exception):
 
 
 @dataclass(frozen=True)
+class Route:
+    """What answers a route, and what it asks of the caller: NONE, AWS_IAM or another authorizer."""
+
+    function: str
+    authorization: str = "NONE"
+
+
+@dataclass(frozen=True)
 class Match:
     """The route of a request and the values in its path."""
 
     key: str
     parameters: dict[str, str]
-    function: str
+    route: Route
 
 
-def match(routes: Mapping[str, str], method: str, path: str) -> Match | None:
-    """The most specific of the routes (by key, such as `POST /v1/{name}`, to function) for a request: literal parts before variables,
+def match(routes: Mapping[str, Route], method: str, path: str) -> Match | None:
+    """The most specific of the routes (by key, such as `POST /v1/{name}`) for a request: literal parts before variables,
     variables before `{proxy+}`, the method before ANY, `$default` last."""
     found = []
-    for key, function in routes.items():
+    for key, route in routes.items():
         wanted, _, template = key.partition(" ")
         parameters = _parameters(template, path) if wanted in (method, "ANY") else None
         if parameters is not None:
-            found.append(((template.count("+}"), template.count("{"), wanted == "ANY"), Match(key, parameters, function)))
+            found.append(((template.count("+}"), template.count("{"), wanted == "ANY"), Match(key, parameters, route)))
     if found:
         return min(found, key=lambda one: one[0])[1]
     return Match("$default", {}, routes["$default"]) if "$default" in routes else None
@@ -87,14 +105,14 @@ class HttpApi:
     async def _handle(self, scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
         api, _, rest = scope["raw_path"].decode("latin1").removeprefix(PREFIX).partition("/")
         stage, _, path = rest.partition("/")
-        routes = await asyncio.get_running_loop().run_in_executor(None, self._routes, api)
-        found = match(routes, scope["method"], f"/{path}")
+        found = match(self._routes(api), scope["method"], f"/{path}")
         if found is None:
             raise _HttpError(404, "Not Found")
-        event = _event(scope, body, found, api, unquote(stage) or "$default", f"/{path}", self._context.account)
+        event = _event(scope, body, found, api, unquote(stage) or DEFAULT_STAGE, f"/{path}", self._context.account)
+        event["requestContext"] |= self._authorized(found, scope, event["headers"], body)
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                outcome = await self._invoker.call(function_of(self._context, found.function), json.dumps(event).encode())
+                outcome = await self._invoker.call(function_of(self._context, found.route.function), json.dumps(event).encode())
         except TimeoutError:
             raise _HttpError(503, "Service Unavailable") from None
         except ApiError:
@@ -103,22 +121,34 @@ class HttpApi:
             raise _HttpError(500, "Internal Server Error")
         return _answer(outcome.payload)
 
-    def _routes(self, api: str) -> dict[str, str]:
-        """Function names by route key."""
-        gateway = self._context.part(Clients).get("apigatewayv2")
-        try:
-            integrations = {item["IntegrationId"]: item.get("IntegrationUri", "") for item in gateway.get_integrations(ApiId=api)["Items"]}
-            routes = gateway.get_routes(ApiId=api)["Items"]
-        except ClientError:
-            raise _HttpError(404, "Not Found") from None
+    def _routes(self, api: str) -> dict[str, Route]:
+        """The routes of an API by key, read where moto keeps them: a request to it would cost more than the function."""
+        found = _MOTO.apigatewayv2_backends[self._context.account][self._context.region].apis.get(api)
+        if found is None:
+            raise _HttpError(404, "Not Found")
         known = {}
-        for route in routes:
-            if route.get("AuthorizationType", "NONE") != "NONE":
-                raise _HttpError(501, f"route {route['RouteKey']}: authorizers are not implemented by this emulator")
-            function = _FUNCTION.search(integrations.get(route.get("Target", "").rpartition("/")[2], ""))
+        for route in list(found.routes.values()):
+            integration = found.integrations.get((route.target or "").rpartition("/")[2])
+            function = _FUNCTION.search((integration.integration_uri or "") if integration is not None else "")
             if function is not None:
-                known[route["RouteKey"]] = function[0].rpartition(":")[2]
+                known[route.route_key] = Route(function[0], route.authorization_type or "NONE")
         return known
+
+    def _authorized(self, found: Match, scope: Scope, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        """What the event says of the caller, whom the route asked for."""
+        if found.route.authorization == "NONE":
+            return {}
+        if found.route.authorization != "AWS_IAM":
+            raise _HttpError(501, f"route {found.key}: {found.route.authorization} authorizers are not implemented by this emulator")
+        query = scope["query_string"].decode("latin1")
+        url = f"http://{headers.get('host', '')}{scope['raw_path'].decode('latin1')}{'?' if query else ''}{query}"
+        try:
+            key = verify(Signed(scope["method"], url, headers, body), self._context.region)
+        except ForbiddenError as error:
+            raise _HttpError(403, str(error)) from None
+        account = self._context.account
+        user = {"accessKey": key, "accountId": account, "callerId": key, "userId": key, "userArn": f"arn:aws:iam::{account}:user/{key}"}
+        return {"authorizer": {"iam": user}}
 
 
 def _event(scope: Scope, body: bytes, found: Match, api: str, stage: str, path: str, account: str) -> dict[str, Any]:  # noqa: PLR0917

@@ -15,6 +15,7 @@ from emulator.protocol.decode import decode_json, decode_rest
 from emulator.protocol.encode import Response, encode_error, encode_json, encode_rest
 from emulator.protocol.incoming import Incoming, Query
 from emulator.protocol.models import service_model
+from emulator.protocol.query import decode_query, encode_query, encode_query_error
 from emulator.protocol.routes import find_operation
 from emulator.protocol.validate import check
 
@@ -41,20 +42,35 @@ def answer(  # noqa: PLR0917
     context
         The emulator that answers.
     """
-    model = service_model(service)
+    model, request_id = service_model(service), str(uuid.uuid4())
     try:
         operation, request = _decode(model, Incoming(method, path, query, {name.lower(): value for name, value in headers.items()}, body))
         result = _dispatch(operation, request, context)
-        response = encode_json(operation, result) if model.protocol == "json" else encode_rest(operation, result)
+        response = _encode(operation, result, request_id)
     except ApiError as error:
-        response = encode_error(error, model.protocol)
+        response = _encode_error(error, model.protocol, request_id)
     except EmulatorError as error:
-        response = encode_error(ApiError("InternalFailure", str(error), 500), model.protocol)
+        response = _encode_error(ApiError("InternalFailure", str(error), 500), model.protocol, request_id)
     except Exception:  # noqa: BLE001 the edge of the service: a bug here must reach the caller as a 500, not as a dropped connection
         _log.exception("%s %s %s", service, method, path)
-        response = encode_error(ApiError("InternalFailure", "the emulator failed: its log has the traceback", 500), model.protocol)
-    response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+        fault = ApiError("InternalFailure", "the emulator failed: its log has the traceback", 500)
+        response = _encode_error(fault, model.protocol, request_id)
+    response.headers["x-amzn-RequestId"] = request_id
     return response
+
+
+def _encode(operation: OperationModel, result: dict[str, Any], request_id: str) -> Response:
+    match operation.service_model.protocol:
+        case "json":
+            return encode_json(operation, result)
+        case "query":
+            return encode_query(operation, result, request_id)
+        case _:
+            return encode_rest(operation, result)
+
+
+def _encode_error(error: ApiError, protocol: str, request_id: str) -> Response:
+    return encode_query_error(error, request_id) if protocol == "query" else encode_error(error, protocol)
 
 
 def call(service: str, name: str, request: Mapping[str, Any], context: "Context") -> dict[str, Any]:
@@ -77,6 +93,8 @@ def _decode(model: ServiceModel, incoming: Incoming) -> tuple[OperationModel, di
             raise ApiError("UnknownOperationException", f"{model.service_name} has no operation {name!r}", 404)
         operation = model.operation_model(name)
         return operation, decode_json(operation, incoming.body)
+    if model.protocol == "query":
+        return decode_query(model, incoming)
     operation, labels = find_operation(model, incoming)
     return operation, decode_rest(operation, labels, incoming)
 

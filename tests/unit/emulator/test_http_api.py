@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from emulator.functions.http_api import _answer, match
+from emulator.functions.http_api import Route, _answer, match
 
 ROUTES = {
-    key: key
+    key: Route(key)
     for key in (
         "POST /v1/forecast",
         "GET /v1/{name}",
@@ -37,7 +37,7 @@ def test_the_most_specific_route_wins(method, path, key, parameters):
 
 
 def test_without_a_route_nothing_matches():
-    assert match({"GET /a": "f"}, "GET", "/b") is None
+    assert match({"GET /a": Route("f")}, "GET", "/b") is None
 
 
 def test_a_result_with_a_status_is_the_response_and_any_other_is_the_body():
