@@ -71,7 +71,7 @@ def targets(configuration: Configuration) -> dict[str, Target]:
         store = SignedConnection(S3, region())
         found["precomputed"] = Precomputed(store, configuration.bucket, configuration.max_forecast_age_days)
     for route, name in (("cpu", configuration.cpu_endpoint), ("gpu", configuration.endpoint)):
-        if route in used and name:
+        if route in used and name and name != configuration.async_endpoint:
             found[route] = SageMakerEndpoint(name, region())
     if "eks" in used and configuration.eks_url:
         found["eks"] = EksService(configuration.eks_url)

@@ -33,8 +33,11 @@ _SECONDS_A_DAY = 86_400.0
 
 Parsed = TypeVar("Parsed")
 
+_ABSENT = (403, 404)
+"""S3 answers 404 for what is not there, or 403 to a role that may not list the bucket."""
+
 TOO_OLD = "the table of forecasts is too old"
-NO_TABLE = "there is no table of forecasts"
+NO_TABLE = "there is no table of forecasts, or it may not be read"
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class Precomputed:
             reply = self._connection.send("GET", path, {}, b"", max(0.0, until - self._clock()))
         except SignedError as error:
             raise TargetError("timeout" if error.timed_out else "unavailable", f"s3: {error}") from error
-        if reply.status == 404:
+        if reply.status in _ABSENT:
             return None
         if reply.status == 503:
             raise TargetError("throttled", "s3: slow down")

@@ -175,7 +175,6 @@ def test_where_the_period_is_not_known_the_model_says_how_long_a_year_is(aws: Aw
 
 
 S3_FAULTS = {
-    "denies": (403, {}, b"<Error><Code>AccessDenied</Code></Error>"),
     "slows down": (503, {}, b"<Error><Code>SlowDown</Code></Error>"),
     "fails": (500, {}, b"<Error/>"),
     "hangs": hanging(1.0),
@@ -221,6 +220,11 @@ def test_what_lies_there_is_not_believed(aws: Aws, predict: ModuleType, what: st
     name, content = BAD[what]
     aws.objects[f"bucket/housing/precomputed/{name}"] = content
     assert routed(predict.handler(event(asked()), None)) == ("cpu", "true")
+
+
+def test_a_bucket_that_tells_nothing_is_like_an_empty_one(aws: Aws, start: Start) -> None:
+    aws.s3_fault, aws.replies["cpu"] = (403, {}, b"<Error><Code>AccessDenied</Code></Error>"), answering("cpu")
+    assert routed(start().handler(event(asked()), None)) == ("cpu", "false")
 
 
 @pytest.mark.parametrize("missing", ["current.json", "abc/Town%20A.json"])

@@ -234,6 +234,11 @@ def test_a_large_request_is_refused_or_becomes_a_job(aws: Aws, start: Start) -> 
     assert aws.paths("/endpoints/queue/async-invocations")
 
 
+def test_where_the_endpoint_is_asynchronous_everything_is_a_job(aws: Aws, start: Start) -> None:
+    response = start(endpoint_name="queue", cpu_endpoint_name="", async_endpoint_name="queue").handler(event(SIMPLE), None)
+    assert said(response) == (202, "async", "false")
+
+
 def test_an_answer_that_lambda_cannot_return_is_refused_or_becomes_a_job(aws: Aws, start: Start) -> None:
     aws.replies["gpu"] = (200, JSON, b'"' + b"x" * 6_000_001 + b'"')
     response = start().handler(event(COMPLEX), None)
