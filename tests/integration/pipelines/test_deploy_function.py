@@ -203,11 +203,7 @@ def test_events_of_others_and_events_without_meaning_are_none_of_its_business(se
     others = [
         {"id": "1", "detail-type": "SageMaker Endpoint State Change", "detail": {"EndpointName": "another"}},
         {"id": "1", "detail-type": "SageMaker Endpoint State Change", "detail": {}},
-        {
-            "id": "1",
-            "detail-type": "SageMaker Model Package State Change",
-            "detail": {"ModelPackageArn": "arn:x", "ModelApprovalStatus": "Approved"},
-        },
+        {"id": "1", "detail-type": "SageMaker Model Package State Change", "detail": foreign},
         {"id": "1", "detail-type": "Scheduled Event", "detail": {}},
         {},
         [],
