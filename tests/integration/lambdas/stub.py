@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 Reply = tuple[int, dict[str, str], bytes]
 JSON = {"content-type": "application/json"}
+DROP_BYTES = 40_000
+"""Of an answer that comes in drops, every `drip_seconds`."""
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Aws:
     eks: Reply | Callable[[], Reply] = (200, JSON, b'{"predictions": ["eks"]}')
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
+    drip_seconds: float = 0.0
     connections: list[socket.socket] = field(default_factory=list)
 
     def drop_connections(self) -> None:
@@ -130,7 +133,9 @@ def serving() -> Iterator[Aws]:
             for name, value in {**headers, "content-length": str(len(content))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            for first in range(0, len(content), DROP_BYTES if state.drip_seconds else max(1, len(content))):
+                time.sleep(state.drip_seconds)
+                self.wfile.write(content[first : first + DROP_BYTES] if state.drip_seconds else content)
 
         do_GET = do_POST = do_PUT = _answer  # noqa: N815
 
