@@ -97,16 +97,17 @@ def deploy(
 def predict(
     region: Annotated[list[str], typer.Option(help="A region that the model knows; repeatable.")],
     horizon: Annotated[int | None, typer.Option(min=1, help="Periods ahead; the model's own when absent.")] = None,
+    direct: Annotated[bool, typer.Option("--direct", help="Ask the endpoint itself, with nothing in between.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the response body as it came.")] = False,
 ) -> None:
-    """Ask the Lambda function for a forecast."""
+    """Ask the Lambda function, or the endpoint itself, for a forecast."""
     from rich.console import Console
 
     from cli.tables import prediction_table
     from pipelines import predict as front
     from pipelines.settings import Settings
 
-    body = front.predict(region, Settings(), horizon)
+    body = front.predict(region, Settings(), horizon, direct=direct)
     if as_json:
         import json
 

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipelines.aws import client, is_absent
+from pipelines.direct import Endpoint
 from pipelines.errors import DeploymentError, PredictionError
 from pipelines.settings import Settings
 from pipelines.transform import LEVELS
@@ -16,15 +17,16 @@ from pipelines.transform import LEVELS
 PATH = "/v1/forecast"
 
 
-def predict(regions: Sequence[str], settings: Settings, horizon: int | None = None) -> dict[str, Any]:
-    """The response body for regions that the model knows, at the nine stored quantiles.
+def predict(regions: Sequence[str], settings: Settings, horizon: int | None = None, *, direct: bool = False) -> dict[str, Any]:
+    """The response body for regions that the model knows, at the nine stored quantiles; `direct` asks the endpoint, not the function.
 
-    Errors: DeploymentError when the function does not exist or broke, PredictionError with the field that the model refused.
+    Errors: DeploymentError when function or endpoint do not exist or broke, PredictionError with the field that the model refused.
     """
     parameters: dict[str, Any] = {"quantile_levels": [float(level) for level in LEVELS]}
     if horizon is not None:
         parameters["prediction_length"] = horizon
-    return invoke({"inputs": [{"item_id": region} for region in regions], "parameters": parameters}, settings)
+    request = {"inputs": [{"item_id": region} for region in regions], "parameters": parameters}
+    return Endpoint(settings.endpoint_name, settings.region).forecast(request) if direct else invoke(request, settings)
 
 
 def invoke(request: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -40,6 +42,8 @@ def invoke(request: dict[str, Any], settings: Settings) -> dict[str, Any]:
     if "FunctionError" in response:
         raise DeploymentError(f"function {name}: {answer.get('errorMessage', answer)}; run `housing deploy` again")
     body: dict[str, Any] = json.loads(answer["body"])
+    if answer["statusCode"] == 202:
+        raise PredictionError(f"the endpoint is asynchronous: the answer will be told at {body['job']['status_url']}")
     if answer["statusCode"] != 200:
         fault = body.get("error", body)
         where = f"{fault['field']}: " if fault.get("field") else ""
