@@ -1,4 +1,4 @@
-"""Expand a SAM template into plain CloudFormation, offline: `python scripts/expand_template.py app.yaml [NAME=VALUE ... | everything=true]`."""
+"""Expand a SAM template into CloudFormation, offline: `python scripts/expand_template.py app.yaml [NAME=VALUE ... | everything=true]`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EVERYTHING = {
 def expand(path: Path, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The template as CloudFormation would see it after the transform.
 
-    Code lies at a made-up place; managed policies of AWS are not looked up.
+    Managed policies of AWS are not looked up.
     Errors: InvalidDocumentException where SAM refuses the template.
     """
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
@@ -54,9 +54,6 @@ def expand(path: Path, parameters: Mapping[str, str] | None = None) -> dict[str,
             return {}
 
     template = yaml_parse(path.read_text())
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = {"Bucket": "artifacts", "Key": "code.zip"}
     expanded: dict[str, Any] = transform(template, {"AWS::Region": REGION, **(parameters or {})}, NoManagedPolicies())
     return json.loads(json.dumps(expanded, default=str))  # no object stands in two places
 
