@@ -47,6 +47,11 @@ def is_absent(error: ClientError) -> bool:
     return absent or (error_code(error) == "ValidationException" and ("could not find" in message or "does not exist" in message))
 
 
+def is_unreadable(error: ClientError) -> bool:
+    """Does the error say that an object is absent, or denied? S3 denies what is absent to a caller that may not list the whole bucket."""
+    return is_absent(error) or error_code(error) in {"AccessDenied", "403"}
+
+
 def split_uri(uri: str) -> tuple[str, str]:
     """`s3://BUCKET/KEY` -> (bucket, key)."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")

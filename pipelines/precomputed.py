@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from pipelines.aws import client, is_absent, split_uri
+from pipelines.aws import client, is_absent, is_unreadable, split_uri
 from pipelines.errors import ResultsError
 
 if TYPE_CHECKING:
@@ -55,9 +55,10 @@ def publish(predictions: Iterable[dict[str, Any]], settings: Settings, months_pe
     with TemporaryFile() as spool:
         table = replace(_spooled(predictions, spool, settings), months_per_period=months_per_period)
         before = current(settings)
+        if before is not None and before.prefix == table.prefix:
+            return before  # the same forecasts are no younger for being published again
         s3 = client("s3", settings)
-        if before is None or before.prefix != table.prefix:
-            _write(s3, spool, table, settings)
+        _write(s3, spool, table, settings)
     _put(s3, _pointer(settings), json.dumps(vars(table)).encode(), settings)
     _remove_others(s3, {table.prefix, before.prefix if before else table.prefix}, settings)
     return table
@@ -128,7 +129,7 @@ def _get(s3: Any, uri: str) -> bytes | None:
     try:
         body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if is_absent(error):
+        if is_unreadable(error):
             return None
         raise
     return body

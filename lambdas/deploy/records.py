@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from pipelines.aws import error_code, is_absent
+from pipelines.aws import error_code, is_unreadable
 
 FOLDER = "housing/deployments"
 
@@ -66,8 +66,8 @@ class Records:
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=_key(endpoint))
         except ClientError as error:
-            if is_absent(error):
-                return None
+            if is_unreadable(error):
+                return None  # a record that is there after all is not written over
             raise
         self._etags[endpoint] = answer["ETag"]
         return Record(**json.loads(answer["Body"].read()))

@@ -71,7 +71,8 @@ def _read(s3: Any, bucket: str, key: str) -> bytes | None:
 
 
 def _is_missing(error: ClientError) -> bool:
-    return error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}
+    """S3 denies what is absent to a caller that may not list the whole bucket."""
+    return error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404", "AccessDenied", "403"}
 
 
 def _split(uri: str) -> tuple[str, str]:

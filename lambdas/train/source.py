@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.train.refusal import refused
 from lambdas.train.trigger import MARKER, PANEL
-from pipelines.aws import is_absent, split_uri
+from pipelines.aws import is_unreadable, split_uri
 from pipelines.source import address_of
 
 if TYPE_CHECKING:
@@ -79,8 +79,10 @@ def _digest(s3: Any, bucket: str, key: str) -> _Read:
     try:
         answer = s3.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if is_absent(error):
-            raise refused("incomplete_upload", key, f"is missing; write {PANEL} first and {MARKER} last", 409) from error
+        if is_unreadable(error):
+            raise refused(
+                "incomplete_upload", key, f"is missing, or may not be read; write {PANEL} first and {MARKER} last", 409
+            ) from error
         raise
     if answer["ContentLength"] > MAX_BYTES[name]:
         raise refused("too_large", key, f"is larger than {MAX_BYTES[name]} bytes", 409)

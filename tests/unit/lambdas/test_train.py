@@ -169,6 +169,13 @@ def test_only_a_complete_upload_starts_a_training(  # noqa: PLR0917
     assert len(cloud.executions) == executions
 
 
+def test_a_panel_that_s3_denies_for_being_absent_is_an_incomplete_upload(
+    train: ModuleType, cloud: Any, fault: Any, make_event: Any
+) -> None:
+    cloud.faults["GetObject"] = [fault("AccessDenied", status=403)]
+    assert train.handler(uploaded(make_event), None) == {"started": None}
+
+
 def test_an_upload_that_changes_while_it_is_read_is_left_to_its_own_event(train: ModuleType, cloud: Any, make_event: Any) -> None:
     cloud.put(UPLOAD + "panel.csv.gz", panel("2021-01"))
     cloud.put(UPLOAD + "source.json", b"{}")
