@@ -23,7 +23,8 @@ def doctor(
     strict: Annotated[bool, typer.Option("--strict", help="End with status 1 for what is wrong in the account, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Check Python, disk and AWS, then the account: idle endpoints, notebooks, quotas, scaling, alarms, images, secrets, failed jobs.
+    """Check Python, disk and AWS, then the account: idle endpoints, notebooks, quotas, scaling, alarms, images, secrets, failed jobs,
+    and pods on EKS that wait.
 
     Ends with status 1 for a fault of this computer or of the way to AWS.
     """

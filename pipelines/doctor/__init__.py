@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from pipelines.aws import error_code
-from pipelines.doctor import account, alarms, endpoints, images, jobs
+from pipelines.doctor import account, alarms, cluster, endpoints, images, jobs
 from pipelines.doctor.finding import Finding
+from pipelines.eks.api import ClusterError
 from pipelines.settings import Settings
 
 Check = Callable[[Settings], Iterator[Finding]]
@@ -26,6 +27,9 @@ CHECKS: dict[str, Check] = {
     "missing secrets": account.missing_secrets,
     "stale images": images.stale,
     "failed jobs": jobs.failed,
+    "pending pods": cluster.pending,
+    "device plugin": cluster.without_device_plugin,
+    "out of memory": cluster.out_of_memory,
 }
 
 _UNAVAILABLE = frozenset(
@@ -52,4 +56,6 @@ def examine(settings: Settings) -> Examination:
             if error_code(error) not in _UNAVAILABLE:
                 raise
             unchecked.append(f"{name}: {error.operation_name}: {error_code(error)}")
+        except ClusterError as error:
+            unchecked.append(f"{name}: {error}")
     return Examination(tuple(findings), tuple(unchecked))

@@ -30,7 +30,7 @@ class ClusterError(PipelinesError):
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster: its name, region, endpoint and the certificate authority (PEM) that signs it; empty for one over plain HTTP."""
+    """One cluster: its name, region, endpoint and the certificate authority (PEM) that signs it; empty where the system knows it."""
 
     name: str
     region: str
