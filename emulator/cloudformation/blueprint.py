@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -63,7 +64,7 @@ class Blueprint:
         TemplateError
             An unknown type, name or function, a cycle, a broken rule of the template.
         """
-        scope = self.scope(lambda _: None, lambda _name, _attribute: None)
+        scope = self._bare
         for name, rule in self.document.get("Rules", {}).items():
             if "RuleCondition" not in rule or scope.resolve(rule["RuleCondition"]):
                 for assertion in rule.get("Assertions", []):
@@ -79,6 +80,11 @@ class Blueprint:
                 message = f"Unresolved resource dependencies [{listed}] in the Resources block of the template"
                 raise TemplateError(f"Template format error: {message}")
 
+    @cached_property
+    def _bare(self) -> Scope:
+        """The functions' world without any resource: enough for conditions."""
+        return self.scope(lambda _: None, lambda _name, _attribute: None)
+
     def order(self) -> list[str]:
         """The resources whose condition is met, each after those that it needs.
 
@@ -87,9 +93,12 @@ class Blueprint:
         TemplateError
             When they need each other.
         """
-        scope = self.scope(lambda _: None, lambda _name, _attribute: None)
+        return self._order
+
+    @cached_property
+    def _order(self) -> list[str]:
         resources = self.document["Resources"]
-        wanted = [name for name, one in resources.items() if "Condition" not in one or scope.holds(one["Condition"])]
+        wanted = [name for name, one in resources.items() if "Condition" not in one or self._bare.holds(one["Condition"])]
         needs = {name: self.needs(name) & {*wanted} for name in wanted}
         try:
             return list(TopologicalSorter(needs).static_order())
@@ -103,8 +112,7 @@ class Blueprint:
 
     def body(self, name: str) -> Any:
         """The properties of a resource as written, without the branches that no condition chooses."""
-        scope = self.scope(lambda _: None, lambda _name, _attribute: None)
-        return _pruned(self.document["Resources"][name].get("Properties", {}), scope)
+        return _pruned(self.document["Resources"][name].get("Properties", {}), self._bare)
 
     def outputs(self, scope: Scope) -> list[dict[str, Any]]:
         """The outputs whose condition is met."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import secrets
@@ -157,6 +158,7 @@ def kind_of(name: str) -> Resource:
     return found
 
 
+@functools.cache
 def kinds() -> dict[str, Resource]:
     """Every kind by type."""
     from emulator.cloudformation import resources

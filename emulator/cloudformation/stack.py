@@ -15,7 +15,7 @@ from emulator.cloudformation.kinds import Made, Work
 from emulator.cloudformation.template import invalid
 from emulator.context import Context
 
-KIND, EVENT, CHANGE_SET = "stack", "stack-event", "stack-change-set"
+KIND, RESOURCE, EVENT, CHANGE_SET = "stack", "stack-resource", "stack-event", "stack-change-set"
 GONE = "DELETE_COMPLETE"
 _NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 
@@ -59,7 +59,6 @@ def begin(context: Context, name: str, status: str, **fields: Any) -> Record:
         "StackName": name,
         "StackStatus": status,
         "CreationTime": time.time(),
-        "Resources": {},
         "Values": {},
         "Outputs": [],
         "Document": None,
@@ -108,8 +107,11 @@ class Stack:
         if record is None:
             raise invalid(f"Stack with id {stack_id} does not exist")
         self.context, self.id, self.name = context, stack_id, str(record["StackName"])
-        self.held = {name: Held.of(one) for name, one in record["Resources"].items()}
         self.record = record
+        self.held: dict[str, Held] = {}
+        for one in context.store.list(RESOURCE, parent=stack_id):
+            if one["Held"] is not None:
+                self.held[one["LogicalResourceId"]] = Held.of(one["Held"])
 
     @property
     def identity(self) -> Identity:
@@ -126,8 +128,21 @@ class Stack:
 
     def tell(self, logical: str, kind: str, physical: str, status: str, reason: str = "") -> None:
         """An event of a resource."""
-        statuses = self.record.get("Statuses", {}) | {logical: [status, reason, time.time(), kind, physical]}
-        self.set(Statuses=statuses)
+        held = self.held.get(logical)
+        now = time.time()
+        record = {
+            "StackId": self.id,
+            "StackName": self.name,
+            "LogicalResourceId": logical,
+            "PhysicalResourceId": physical or None,
+            "ResourceType": kind,
+            "ResourceStatus": status,
+            "ResourceStatusReason": reason or None,
+            "Timestamp": now,
+            "LastUpdatedTimestamp": now,
+            "Held": None if held is None else held.as_record(),
+        }
+        self.context.store.put(RESOURCE, f"{self.id}/{logical}", record, parent=self.id)
         self._tell(logical, kind, physical, status, reason)
 
     def _tell(self, logical: str, kind: str, physical: str, status: str, reason: str) -> None:
@@ -147,15 +162,12 @@ class Stack:
     def hold(self, logical: str, held: Held) -> None:
         """A resource is there."""
         self.held[logical] = held
-        self._write()
+        self.context.store.update(RESOURCE, f"{self.id}/{logical}", {"Held": held.as_record()})
 
     def let_go(self, logical: str) -> None:
         """A resource is gone."""
         self.held.pop(logical, None)
-        self._write()
-
-    def _write(self) -> None:
-        self.set(Resources={name: held.as_record() for name, held in self.held.items()})
+        self.context.store.update(RESOURCE, f"{self.id}/{logical}", {"Held": None})
 
     def work(self, logical: str, update_policy: Mapping[str, Any] | None = None) -> Work:
         """A resource's place."""

@@ -11,7 +11,7 @@ from emulator.cloudformation.blueprint import Blueprint, Identity
 from emulator.cloudformation.changes import forecast
 from emulator.cloudformation.engine import Engine, Restoration
 from emulator.cloudformation.intrinsics import TemplateError
-from emulator.cloudformation.stack import CHANGE_SET, EVENT, GONE, KIND, Record, Stack, begin, exported, find, named
+from emulator.cloudformation.stack import CHANGE_SET, EVENT, GONE, KIND, RESOURCE, Record, Stack, begin, exported, find, named
 from emulator.cloudformation.template import SAM, Source, TransformError, expand, invalid, read
 from emulator.context import Context
 from emulator.errors import ApiError
@@ -216,15 +216,11 @@ def describe_stack_events(request: Request, context: Context) -> Answer:
     return {"StackEvents": events[begin_at : begin_at + _PAGE], **_next(begin_at + _PAGE, len(events))}
 
 
-def _resources(record: Record) -> list[dict[str, Any]]:
-    found = []
-    for logical, (status, reason, when, kind, physical) in record.get("Statuses", {}).items():
-        gone = status in ("DELETE_COMPLETE", "DELETE_SKIPPED") and logical not in record["Resources"]
-        if not gone:
-            one = {"LogicalResourceId": logical, "PhysicalResourceId": physical or None, "ResourceType": kind, "ResourceStatus": status}
-            one |= {"ResourceStatusReason": reason or None, "Timestamp": when, "LastUpdatedTimestamp": when}
-            found.append(one | {"StackId": record["StackId"], "StackName": record["StackName"]})
-    return found
+def _resources(context: Context, record: Record) -> list[dict[str, Any]]:
+    gone = ("DELETE_COMPLETE", "DELETE_SKIPPED")
+    return context.store.list(
+        RESOURCE, parent=record["StackId"], where=lambda one: one["Held"] is not None or one["ResourceStatus"] not in gone
+    )
 
 
 @operation("cloudformation", "DescribeStackResources")
@@ -232,14 +228,14 @@ def describe_stack_resources(request: Request, context: Context) -> Answer:
     """The resources of a stack, or one of them."""
     record = named(context, request.get("StackName", ""))
     logical = request.get("LogicalResourceId")
-    return {"StackResources": [one for one in _resources(record) if logical in (None, one["LogicalResourceId"])]}
+    return {"StackResources": [one for one in _resources(context, record) if logical in (None, one["LogicalResourceId"])]}
 
 
 @operation("cloudformation", "DescribeStackResource")
 def describe_stack_resource(request: Request, context: Context) -> Answer:
     """One resource of a stack."""
     record, logical = named(context, request["StackName"]), request["LogicalResourceId"]
-    for one in _resources(record):
+    for one in _resources(context, record):
         if one["LogicalResourceId"] == logical:
             return {"StackResourceDetail": one}
     raise invalid(f"Resource {logical} does not exist for stack {record['StackName']}")
@@ -248,7 +244,7 @@ def describe_stack_resource(request: Request, context: Context) -> Answer:
 @operation("cloudformation", "ListStackResources")
 def list_stack_resources(request: Request, context: Context) -> Answer:
     """A page of the resources of a stack."""
-    found = _resources(named(context, request["StackName"]))
+    found = _resources(context, named(context, request["StackName"]))
     begin_at = int(request.get("NextToken", 0))
     return {"StackResourceSummaries": found[begin_at : begin_at + _PAGE], **_next(begin_at + _PAGE, len(found))}
 
