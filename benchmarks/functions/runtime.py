@@ -79,7 +79,7 @@ class Worker:
 
 
 def unpacked(content: bytes, folder: Path) -> Path:
-    """Unpack a zip, and lay what the runtime provides beside it; returns `folder`."""
+    """Unpack a zip into an empty folder, and lay what the runtime provides beside it; returns `folder`."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         archive.extractall(folder / TASK_FOLDER)
     (folder / RUNTIME_FOLDER).mkdir()
