@@ -30,7 +30,7 @@ FOLDER = "precomputed"
 POINTER = "current.json"
 WRITERS = 16
 DELETED_AT_ONCE = 1000
-WRITTEN_AT_ONCE = 1024
+WRITTEN_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
