@@ -1,4 +1,4 @@
-"""`housing eks render`, `submit`, `status` and `logs`: trainings on Kubernetes instead of SageMaker."""
+"""`housing eks render`, `submit`, `status`, `logs` and `model`: trainings on Kubernetes instead of SageMaker."""
 
 from __future__ import annotations
 
@@ -113,6 +113,15 @@ def eks_logs(
     from pipelines.settings import Settings
 
     typer.echo(logs(name, Settings(), lines), nl=False)
+
+
+@app.command("model")
+def eks_model() -> None:
+    """The address of the newest approved model, as the serving pods' HOUSING_MODEL_URI wants it."""
+    from pipelines.eks.control import eks_model as model
+    from pipelines.settings import Settings
+
+    typer.echo(model(Settings()))
 
 
 def _request(  # noqa: PLR0917 the options of two commands

@@ -7,7 +7,7 @@ from pipelines.comparison import compare
 from pipelines.conformance import run as conformance
 from pipelines.cost.month import estimate_month as cost
 from pipelines.doctor import examine as doctor
-from pipelines.eks.control import eks_logs, eks_render, eks_status, eks_submit
+from pipelines.eks.control import eks_logs, eks_model, eks_render, eks_status, eks_submit
 from pipelines.endpoint import delete, deploy
 from pipelines.execution import stop
 from pipelines.launch import launch as run
@@ -30,6 +30,7 @@ __all__ = [
     "deploy",
     "doctor",
     "eks_logs",
+    "eks_model",
     "eks_render",
     "eks_status",
     "eks_submit",

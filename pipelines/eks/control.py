@@ -9,7 +9,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from pipelines import results, versions
+from pipelines import registry, results, versions
 from pipelines.aws import client, is_absent
 from pipelines.eks import jobs, watch
 from pipelines.eks.api import Api, Cluster, ClusterError
@@ -64,6 +64,11 @@ def eks_status(settings: Settings, name: str | None = None) -> list[JobState]:
 def eks_logs(name: str, settings: Settings, lines: int = 200) -> str:
     """The last lines that a training has printed."""
     return watch.logs(connect(settings), name, lines)
+
+
+def eks_model(settings: Settings) -> str:
+    """The address of the newest approved artifact, for HOUSING_MODEL_URI of the serving pods; RegistryError when none is approved."""
+    return str(registry.newest(settings, "Approved").container["ModelDataUrl"])
 
 
 def connect(settings: Settings) -> Api:

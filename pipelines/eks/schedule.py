@@ -37,7 +37,7 @@ def render_schedule(request: JobRequest, cron: str, template: Path = TEMPLATE, *
             "suspend": suspend,
             "successfulJobsHistoryLimit": HISTORY,
             "failedJobsHistoryLimit": HISTORY,
-            "jobTemplate": {"metadata": {"labels": job["metadata"]["labels"]}, "spec": job["spec"]},
+            "jobTemplate": {"metadata": {"labels": dict(job["metadata"]["labels"])}, "spec": job["spec"]},
         },
     }
     return yaml.safe_dump(content, sort_keys=False, width=140)
