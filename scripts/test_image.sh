@@ -15,7 +15,7 @@ cleanup() {
     if [ -n "$daemon" ]; then
         kill "$daemon" 2>/dev/null || true
         wait "$daemon" 2>/dev/null || true
-        for mount in $(awk -v root="$work/" 'index($2, root) == 1 {print $2}' /proc/mounts | sort -r); do umount "$mount" || true; done
+        awk -v root="$work/" 'index($2, root) == 1 {print $2}' /proc/mounts | sort -r | while read -r mount; do umount "$mount" || true; done
     fi
     rm -rf "$work"
     exit "$status"

@@ -37,13 +37,13 @@ def test_training_and_serving_share_all_but_their_own_packages_and_code() -> Non
 
 
 def test_a_change_of_code_rebuilds_the_layer_of_the_code_alone() -> None:
-    changed = ROOT / "inference" / "changed_for_a_test.py"
+    before, changed = layers(SERVE), ROOT / "inference" / "changed_for_a_test.py"
     changed.write_text("# made and removed by a test\n")
     try:
         build("serve-cpu", "changed")
     finally:
         changed.unlink()
-    before, after = layers(SERVE), layers(f"{SERVE}-changed")
+    after = layers(f"{SERVE}-changed")
     build("serve-cpu", "test")
     assert before[:-1] == after[:-1]
     assert before[-1] != after[-1]

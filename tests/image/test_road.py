@@ -89,8 +89,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Outcome
 
 def test_containers_and_processes_forecast_the_same(both: dict[str, Outcome]) -> None:
     assert both["docker"].forecasts == both["process"].forecasts
-    inside, outside = (json.loads(both[sandbox].prediction) for sandbox in ("docker", "process"))
-    assert inside["predictions"] == outside["predictions"]
+    inside, outside = (json.loads(both[sandbox].prediction)["predictions"][0] for sandbox in ("docker", "process"))
+    # The version is a hash over files, one of them a zip, which another patch release of Python writes with other header bytes.
+    assert inside | {"model_version": ""} == outside | {"model_version": ""}
     assert len(both["docker"].forecasts.splitlines()) == 1 + 6 * 12
 
 
