@@ -4,7 +4,7 @@ export PYTHONUNBUFFERED := 1
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run test lint lambdas test-image bench conformance lock clean
+.PHONY: help setup run test lint infra lambdas test-image bench conformance lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ test: $(READY)  ## all tests: unit, integration, end to end
 
 lint: $(READY)  ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
+
+infra: $(READY)  ## checks of what is deployed: cfn-lint and checkov on the templates
+	@bash scripts/infra.sh
 
 test-image: $(READY)  ## build the CPU images and run the road in them; needs a Docker engine, or root and Debian's docker.io
 	@bash scripts/test_image.sh

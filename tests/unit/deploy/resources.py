@@ -60,7 +60,10 @@ def buckets(template: Document) -> list[str]:
 
 
 def logs(template: Document) -> list[str]:
-    return [f"{name}: never ends" for name, group in of_type(template, LOGS).items() if not group.get("RetentionInDays")]
+    wanted = {"never ends": "RetentionInDays", "is not under our key": "KmsKeyId"}
+    return [
+        f"{name}: {fault}" for name, group in of_type(template, LOGS).items() for fault, field in wanted.items() if not group.get(field)
+    ]
 
 
 def queues(template: Document) -> list[str]:

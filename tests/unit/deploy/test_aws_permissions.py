@@ -69,7 +69,7 @@ NOT_CALLED: dict[str, dict[str, str]] = {
 """Names that look like operations, or operations that this role is not to call, and why."""
 
 ROLES = {"predict": "PredictRole", "status": "StatusRole", "train": "TrainRole", "deploy": "DeployRole", "caller": "CallerPolicy"}
-OUTSIDE = ("pipelines/bootstrap", "pipelines/stack", "cli/bootstrap")
+OUTSIDE = ("pipelines/artifacts", "pipelines/bootstrap", "cli/bootstrap")
 """What makes the stack is not run under a role of the stack."""
 
 

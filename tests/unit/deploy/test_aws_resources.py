@@ -74,6 +74,7 @@ FAULTS: list[tuple[str, Rule, Callable[[dict[str, Document]], Any]]] = [
     ("no alias", resources.functions, lambda r: r["TrainFunctionAliaslive"].update(FunctionName={"Ref": "PredictFunction"})),
     ("no alarm on errors", resources.functions, lambda r: r["DeployErrorsAlarm"].update(MetricName="Duration")),
     ("an endless log", resources.logs, lambda r: r["ApiLogs"].pop("RetentionInDays")),
+    ("a log in the clear", resources.logs, lambda r: r["ApiLogs"].pop("KmsKeyId")),
     ("an open bucket", resources.buckets, lambda r: r["DataBucket"]["PublicAccessBlockConfiguration"].update(BlockPublicAcls=False)),
     ("one version", resources.buckets, lambda r: r["DataBucket"].pop("VersioningConfiguration")),
     ("no encryption", resources.buckets, lambda r: r["LogBucket"].pop("BucketEncryption")),

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The checks of what is deployed. Each says in one line what it did; what could not be had here is skipped aloud.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=.venv/bin
+out=build/infra
+mkdir -p "$out"
+
+say() { echo "infra: $1"; }
+
+# cfn-lint on the sources, and on what SAM makes of app.yaml with every option off and on: the actions of policies are only seen there.
+templates() {
+    "$bin/python" scripts/expand_template.py deploy/aws/app.yaml >"$out/app-default.json"
+    "$bin/python" scripts/expand_template.py deploy/aws/app.yaml everything=true >"$out/app-everything.json"
+    "$bin/cfn-lint" --regions us-east-1 eu-west-1 --template deploy/aws/{app,sagemaker,cost}.yaml
+    # SAM puts the values of some parameters in their place, so that they look unused (W2001)
+    "$bin/cfn-lint" --regions us-east-1 eu-west-1 --ignore-checks W2001 --template "$out/app-default.json" "$out/app-everything.json"
+    say "templates: cfn-lint found nothing in the sources and in app.yaml expanded"
+}
+
+# checkov has its own environment, as it pins what ours needs otherwise. Installed once, in at most four minutes.
+policies() {
+    local venv=.venv-infra version=3.3.30
+    if ! "$venv/bin/checkov" --version 2>/dev/null | grep -qx "$version"; then
+        rm -rf "$venv"
+        "$bin/python" -m venv "$venv"
+        if ! timeout 240 "$venv/bin/python" -m pip install --disable-pip-version-check --no-compile -q "checkov==$version" >"$out/checkov.log" 2>&1; then
+            rm -rf "$venv"
+            say "policies: SKIPPED, as checkov $version could not be installed: $(grep -E '^ERROR' "$out/checkov.log" | tail -n 1)"
+            return
+        fi
+    fi
+    BC_SKIP_MAPPING=TRUE LOG_LEVEL=ERROR timeout 300 "$venv/bin/checkov" --config-file deploy/aws/checkov.yaml \
+        --file "$out/app-everything.json" --file deploy/aws/sagemaker.yaml --file deploy/aws/cost.yaml
+    say "policies: checkov found nothing beside what deploy/aws/checkov.yaml explains"
+}
+
+# hadolint reads the Dockerfile, shellcheck every script; compose's own check runs where a compose with today's format is installed.
+containers() {
+    "$bin/hadolint" containers/Dockerfile
+    "$bin/shellcheck" --external-sources containers/{build,push,lock}.sh containers/install containers/bin/entry scripts/{test_image,infra,main_job}.sh .ci/run
+    if docker compose version >/dev/null 2>&1; then
+        HOUSING_MODEL_URI=s3://bucket/model.tar.gz docker compose -f containers/compose.yaml --profile load config --quiet
+        say "containers: hadolint, shellcheck and compose found nothing"
+    else
+        say "containers: hadolint and shellcheck found nothing; compose.yaml is not checked by Docker, which has no compose here"
+    fi
+}
+
+templates
+policies
+containers
