@@ -55,10 +55,11 @@ def publish(predictions: Iterable[dict[str, Any]], settings: Settings, months_pe
     with TemporaryFile() as spool:
         table = replace(_spooled(predictions, spool, settings), months_per_period=months_per_period)
         before = current(settings)
-        if before is not None and before.prefix == table.prefix:
-            return before  # the same forecasts are no younger for being published again
         s3 = client("s3", settings)
-        _write(s3, spool, table, settings)
+        if before is not None and before.prefix == table.prefix:
+            table = replace(table, published=before.published)  # the same forecasts are no younger for being published again
+        else:
+            _write(s3, spool, table, settings)
     _put(s3, _pointer(settings), json.dumps(vars(table)).encode(), settings)
     _remove_others(s3, {table.prefix, before.prefix if before else table.prefix}, settings)
     return table

@@ -74,6 +74,12 @@ def prepared_uri(execution_arn: str, settings: Settings) -> str:
     return _processing_output(step, "prepared", settings).removesuffix("/prepared")
 
 
+def months_per_period(execution_arn: str, settings: Settings) -> int:
+    """1 where the execution's panel is monthly, 3 where it is quarterly; ResultsError when its Prepare step has no result (yet)."""
+    facts = json.loads(_reader(settings)(f"{prepared_uri(execution_arn, settings)}/prepared/panel.json"))
+    return MONTHS_PER_PERIOD[facts["frequency"]]
+
+
 def _step(taken: Snapshot, name: str, settings: Settings) -> StepState:
     """The step as it ran, in this execution or the one whose result was reused."""
     found = taken.step(name)

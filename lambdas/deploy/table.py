@@ -24,7 +24,8 @@ def publish(execution: str, settings: Settings) -> tuple[TableState, str]:
     if (step is None or step.status != "Succeeded") and not taken.finished:
         return "waiting", ""
     try:
-        precomputed.publish(results.predictions(execution, settings), settings)
+        months = results.months_per_period(execution, settings)
+        precomputed.publish(results.predictions(execution, settings), settings, months)
     except ResultsError as error:
         return "missing", str(error)
     return "published", ""

@@ -79,6 +79,13 @@ def test_the_connection_is_kept_and_opened_again_when_it_was_closed(aws: Aws) ->
     assert len(aws.connections) == 2
 
 
+def test_the_example_of_the_documentation_runs(aws: Aws) -> None:
+    document = (Path(__file__).parents[3] / "docs" / "functions.md").read_text()
+    names: dict[str, object] = {}
+    exec(document.partition("```python\n")[2].partition("```")[0], names)  # noqa: S102 our own text
+    assert names["answer"] == {"predictions": ["it"]}
+
+
 def test_several_threads_may_share_it(aws: Aws) -> None:
     endpoint, answers = Endpoint("housing-forecast"), []
     threads = [threading.Thread(target=lambda: answers.append(endpoint.forecast(REQUEST))) for _ in range(8)]

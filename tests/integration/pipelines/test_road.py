@@ -32,11 +32,6 @@ SMALL = {
 """Little work, bars that any model meets, one pipeline for all tests: the later ones find the first one's steps in the cache."""
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     for name, value in SMALL.items():
@@ -76,6 +71,7 @@ def test_the_whole_road_and_again_unchanged(panel: Path, tmp_path: Path) -> None
     (prediction,) = json.loads(said("predict", "--region", "Town B", "--json"))["predictions"]
     assert prediction["item_id"] == "Town B"
     assert len(prediction["0.5"]) == 12
+    assert json.loads(said("predict", "--region", "Town B", "--json", "--direct"))["predictions"] == [prediction]
     unknown = housing("predict", "--region", "Atlantis")
     assert unknown.returncode == 1
     assert "Atlantis" in unknown.stderr
