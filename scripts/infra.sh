@@ -35,6 +35,23 @@ policies() {
     say "policies: checkov found nothing beside what deploy/aws/checkov.yaml explains"
 }
 
+# The manifests for EKS, as kubectl puts them together, and the Job of a training. Their schemas and rules are in tests/unit/eks.
+manifests() {
+    if ! command -v kubectl >/dev/null; then
+        say "manifests: SKIPPED, as kubectl is not installed"
+        return
+    fi
+    kubectl kustomize deploy/eks/overlays/prod >"$out/eks-prod.yaml"
+    "$bin/python" -m pipelines.eks.catalogue job >"$out/eks-job.yaml"
+    if [ ! -x .venv-infra/bin/checkov ]; then
+        say "manifests: kubectl puts them together; SKIPPED their policies, as checkov is not installed"
+        return
+    fi
+    BC_SKIP_MAPPING=TRUE LOG_LEVEL=ERROR timeout 300 .venv-infra/bin/checkov --config-file deploy/eks/checkov.yaml \
+        --file "$out/eks-prod.yaml" --file "$out/eks-job.yaml"
+    say "manifests: checkov found nothing beside what deploy/eks explains"
+}
+
 # hadolint reads the Dockerfile, shellcheck every script; compose's own check runs where a compose with today's format is installed.
 containers() {
     "$bin/hadolint" containers/Dockerfile
@@ -49,4 +66,5 @@ containers() {
 
 templates
 policies
+manifests
 containers

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from pipelines.eks.job import JobRequest, render
 from pipelines.eks.request import training
 from pipelines.eks.schedule import render_schedule
 from pipelines.settings import Settings
@@ -11,6 +16,7 @@ CRON = "0 6 2 * *"
 """The day after the month has begun, when last month's prices are there."""
 UPLOADS = "housing/uploads/monthly"
 
+_SETTINGS = Settings(account_id="123456789012", region="us-east-1")
 _HEAD = """# Made by `python -m pipelines.eks.catalogue` from job/training-job.yaml; the overlays put image, bucket and region in.
 # Suspended: prod lets it go. It trains on what lies below housing/uploads/monthly/; unchanged data takes up its own work.
 """
@@ -18,12 +24,21 @@ _HEAD = """# Made by `python -m pipelines.eks.catalogue` from job/training-job.y
 
 def monthly() -> str:
     """The CronJob as YAML, with the default settings; it does not start until an overlay lets it."""
-    settings = Settings(account_id="123456789012", region="us-east-1")
-    request = training(NAME, f"s3://{settings.bucket}/{UPLOADS}", settings.horizon_months, settings)
-    return _HEAD + render_schedule(request, CRON, suspend=True)
+    return _HEAD + render_schedule(_request(NAME, f"s3://{_SETTINGS.bucket}/{UPLOADS}"), CRON, suspend=True)
+
+
+def example() -> str:
+    """A Job as YAML, for whoever checks manifests: the default settings, the image by a digest."""
+    request = _request("train-example", f"s3://{_SETTINGS.bucket}/housing/sources/example")
+    return render(replace(request, image=f"{request.image.rpartition(':')[0]}@sha256:{'0' * 64}"))
+
+
+def _request(name: str, source_uri: str) -> JobRequest:
+    return training(name, source_uri, _SETTINGS.horizon_months, _SETTINGS)
 
 
 if __name__ == "__main__":
-    from pathlib import Path
-
-    (Path(__file__).parents[2] / "deploy/eks/base/training/cronjob.yaml").write_text(monthly())
+    if sys.argv[1:] == ["job"]:
+        sys.stdout.write(example())
+    else:
+        (Path(__file__).parents[2] / "deploy" / "eks" / "base" / "training" / "cronjob.yaml").write_text(monthly())
