@@ -40,6 +40,12 @@ def caller_emulator(tmp_path_factory: pytest.TempPathFactory, start_emulator: Ca
     lifecycle.down(home)
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where definitions are kept: the first test that wants one pays for the SDK's import."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
 def aws(caller_emulator: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The emulator as the AWS of this process and of the commands that it starts."""
