@@ -16,7 +16,6 @@ CRON = "0 6 2 * *"
 """The day after the month has begun, when last month's prices are there."""
 UPLOADS = "housing/uploads/monthly"
 
-_SETTINGS = Settings(account_id="123456789012", region="us-east-1")
 _HEAD = """# Made by `python -m pipelines.eks.catalogue` from job/training-job.yaml; the overlays put image, bucket and region in.
 # Suspended: prod lets it go. It trains on what lies below housing/uploads/monthly/; unchanged data takes up its own work.
 """
@@ -24,17 +23,18 @@ _HEAD = """# Made by `python -m pipelines.eks.catalogue` from job/training-job.y
 
 def monthly() -> str:
     """The CronJob as YAML, with the default settings; it does not start until an overlay lets it."""
-    return _HEAD + render_schedule(_request(NAME, f"s3://{_SETTINGS.bucket}/{UPLOADS}"), CRON, suspend=True)
+    return _HEAD + render_schedule(_request(NAME, UPLOADS), CRON, suspend=True)
 
 
 def example() -> str:
     """A Job as YAML, for whoever checks manifests: the default settings, the image by a digest."""
-    request = _request("train-example", f"s3://{_SETTINGS.bucket}/housing/sources/example")
+    request = _request("train-example", "housing/sources/example")
     return render(replace(request, image=f"{request.image.rpartition(':')[0]}@sha256:{'0' * 64}"))
 
 
-def _request(name: str, source_uri: str) -> JobRequest:
-    return training(name, source_uri, _SETTINGS.horizon_months, _SETTINGS)
+def _request(name: str, source: str) -> JobRequest:
+    settings = Settings(account_id="123456789012", region="us-east-1")
+    return training(name, f"s3://{settings.bucket}/{source}", settings.horizon_months, settings)
 
 
 if __name__ == "__main__":
