@@ -9,6 +9,7 @@ import typer
 from cli import (
     backtest,
     batch,
+    bootstrap,
     conformance,
     cost,
     doctor,
@@ -34,7 +35,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (run, tune, model, batch, results, registry, operations, backtest, serve, cost, conformance, doctor):
+for commands in (bootstrap, run, tune, model, batch, results, registry, operations, backtest, serve, cost, conformance, doctor):
     commands.register(app)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(endpoint.app, name="endpoint")

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from a2wsgi import WSGIMiddleware
 
+from emulator import bucket_policies
 from emulator.asgi import Application
 from emulator.object_store import ObjectStore
 from emulator.persistence import PersistentS3, WsgiApp
@@ -25,10 +26,9 @@ class Aws:
     def __init__(self, folder: Path) -> None:
         from moto import settings
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-        from moto.s3.models import FakeBucket
 
         settings.S3_IGNORE_SUBDOMAIN_BUCKETNAME = True  # buckets are in the path, whatever the host is called
-        cast(Any, FakeBucket)._log_permissions_enabled_policy = staticmethod(_may_log)
+        bucket_policies.install()
         self._moto: WsgiApp = DomainDispatcherApplication(_backend_app)
         self._objects = ObjectStore(folder)
         self.s3 = PersistentS3(self._moto, self._objects)
@@ -48,21 +48,6 @@ class Aws:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._objects.close()
-
-
-def _may_log(target_bucket: Any, target_prefix: str | None) -> bool:
-    """Whether a bucket's policy lets S3 write access logs; moto's own answer fails on a statement for everybody (`Principal: "*"`)."""
-    places = {f"{target_bucket.arn}/*", f"{target_bucket.arn}/{target_prefix or ''}*"}
-    for statement in json.loads(target_bucket.policy or b"{}").get("Statement", []):
-        principal, actions, resources = (statement.get(key, []) for key in ("Principal", "Action", "Resource"))
-        for_logs = isinstance(principal, dict) and principal.get("Service") == "logging.s3.amazonaws.com"
-        if for_logs and statement.get("Effect") == "Allow" and "s3:PutObject" in actions and places & {*_listed(resources)}:
-            return True
-    return False
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _backend_app(service: Any) -> Any:

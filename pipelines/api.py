@@ -1,6 +1,7 @@
 """Every command of the command line as a function of the same name, for notebooks and programs: `from pipelines import api`."""
 
 from pipelines.batch import batch
+from pipelines.bootstrap import bootstrap
 from pipelines.candidates import promote, shadow, split
 from pipelines.card import attach as card
 from pipelines.comparison import compare
@@ -22,6 +23,7 @@ from pipelines.tuning import start as tune
 __all__ = [
     "approve",
     "batch",
+    "bootstrap",
     "card",
     "compare",
     "conformance",

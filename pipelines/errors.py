@@ -21,6 +21,10 @@ class DeploymentError(PipelinesError):
     """An endpoint or a function is not in service."""
 
 
+class BootstrapError(PipelinesError):
+    """A stack can't be planned or deployed, or it failed."""
+
+
 class ResultsError(PipelinesError):
     """A finished execution has no such result."""
 

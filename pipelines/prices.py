@@ -75,6 +75,9 @@ class Requests(BaseModel):
     cloudwatch_logs_usd_per_gib: PositiveFloat
     secret_usd_per_month: PositiveFloat
     kms_key_usd_per_month: PositiveFloat
+    dashboard_usd_per_month: PositiveFloat
+    nat_gateway_usd_per_hour: PositiveFloat
+    vpc_endpoint_usd_per_hour: PositiveFloat
     eks_cluster_usd_per_hour: PositiveFloat
     load_balancer_usd_per_hour: PositiveFloat
 

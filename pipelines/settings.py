@@ -36,6 +36,7 @@ class Settings(HostingSettings):
     region: str = Field(default="us-east-1", validation_alias=AliasChoices("HOUSING_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"))
     account_id: str = Field(default="123456789012", pattern=r"^\d{12}$")
     bucket: str = Field(default_factory=_bucket)
+    artifact_bucket: str = Field(default_factory=lambda known: f"housing-artifacts-{known['account_id']}-{known['region']}")
     role_arn: str = Field(default_factory=lambda known: _role("housing-sagemaker", known))
     ingest_role_arn: str = Field(default_factory=lambda known: known["role_arn"])
     function_role_arn: str = Field(default_factory=lambda known: _role("housing-lambda", known))

@@ -95,11 +95,6 @@ class ModelPackageGroup(Resource):
     def delete(self, work: Work, made: Made, properties: Properties) -> None:
         work.quietly("sagemaker", "delete_model_package_group", ModelPackageGroupName=properties["ModelPackageGroupName"])
 
-    def find(self, work: Work, properties: Properties) -> Made | None:
-        name = properties["ModelPackageGroupName"]
-        found = work.quietly("sagemaker", "describe_model_package_group", ModelPackageGroupName=name)
-        return None if found is None else self._made(name, found["ModelPackageGroupArn"])
-
     def _made(self, name: str, arn: str) -> Made:
         return Made(arn, {"ModelPackageGroupArn": arn, "ModelPackageGroupName": name})
 
