@@ -31,6 +31,9 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 [ ${#chosen[@]} -gt 0 ] || chosen=("${TARGETS[@]}")
+for target in "${chosen[@]}"; do
+    [[ " ${TARGETS[*]} " = *" $target "* ]] || fail "--target $target: must be one of ${TARGETS[*]}"
+done
 [[ $compute = cpu || $compute = gpu ]] || fail "--compute $compute: must be cpu or gpu"
 for file in "$ca" "$pip_conf"; do [ -z "$file" ] || [ -r "$file" ] || fail "$file: cannot be read"; done
 tags=$(tags_of "${IMAGE_TAG:-git}")
@@ -66,7 +69,6 @@ builder_words() {
 }
 
 for target in "${chosen[@]}"; do
-    [[ " ${TARGETS[*]} " = *" $target "* ]] || fail "--target $target: must be one of ${TARGETS[*]}"
     name=$target
     [ "$compute" = gpu ] || [ "$target" = serve-cpu ] || name=$target-cpu
     mapfile -t options < <(arguments "$target")

@@ -4,6 +4,7 @@
 #   --target NAME       train, serve or serve-cpu; may be repeated; without it all
 #   --registry HOST     default: ECR of the account and region of the credentials
 #   --unpinned          also what is built on a base image without a digest
+#   --file FILE         the record (image.json)
 #   --builder NAME      docker or buildah
 #   --dry-run           show the commands
 set -euo pipefail
@@ -17,13 +18,14 @@ while [ $# -gt 0 ]; do
         --dry-run) dry_run=yes; shift; continue ;;
         --unpinned) unpinned=yes; shift; continue ;;
         --help | -h) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-        --target | --registry | --builder) [ $# -ge 2 ] || fail "$1: a value is missing" ;;
+        --target | --registry | --builder | --file) [ $# -ge 2 ] || fail "$1: a value is missing" ;;
         *) fail "$1: no such option; see --help" ;;
     esac
     case "$1" in
         --target) chosen+=("$2") ;;
         --registry) registry=$2 ;;
         --builder) builder=$2 ;;
+        --file) file=$2 ;;
     esac
     shift 2
 done
