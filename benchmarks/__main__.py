@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_BENCHMARKS = {"__init__", "__main__", "autogluon", "local_mode", "record", "rivals", "train_jobs"}
+NOT_BENCHMARKS = {"__init__", "__main__", "autogluon", "images", "local_mode", "record", "rivals", "train_jobs"}
 
 
 def main() -> None:
