@@ -16,6 +16,9 @@ from agent.faults import INTERRUPTED, AgentError, say
 KILL_SECONDS = 45
 """A command that was told to end and has not is killed; the job's own grace is 20 s, a pod's 110."""
 
+_LISTEN_SECONDS = 5
+"""A process that the command left behind may hold its output open; the pod does not wait for it."""
+
 
 class Commands:
     """The commands of one pod, one after the other; SIGTERM is theirs from `listen` on."""
@@ -29,13 +32,22 @@ class Commands:
         """Hear the order to end."""
         signal.signal(signal.SIGTERM, self._end)
 
-    def run(self, command: Sequence[str], root: Path, meanwhile: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self,
+        command: Sequence[str],
+        root: Path,
+        meanwhile: Callable[[], None] = lambda: None,
+        heard: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """Run a command whose /opt/ml is `root`, calling `meanwhile` every few seconds and once more at its end.
 
+        `heard` gets each line of its output, which goes to the log too.
         Errors: AgentError with the command's own status (143 for one that was interrupted) and its `output/failure`.
         """
         self.check()
-        self._running = subprocess.Popen(command, env={**os.environ, "SAGEMAKER_BASE_DIR": str(root)})
+        self._running = subprocess.Popen(command, env={**os.environ, "SAGEMAKER_BASE_DIR": str(root)}, stdout=subprocess.PIPE)
+        listener = threading.Thread(target=_listen, args=(self._running, heard), daemon=True)
+        listener.start()
         if self._ending.is_set():  # the order came between the two lines above
             self._running.terminate()
         try:
@@ -44,6 +56,7 @@ class Commands:
             self._running.kill()
             self._running.wait()
             self._running = None
+            listener.join(_LISTEN_SECONDS)
         if not status:
             meanwhile()
             return
@@ -70,6 +83,14 @@ class Commands:
         self._ending.set()
         if self._running is not None:
             self._running.terminate()
+
+
+def _listen(process: subprocess.Popen[bytes], heard: Callable[[str], None]) -> None:
+    """Pass the output on, line by line."""
+    for line in process.stdout or ():
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+        heard(line.decode(errors="replace"))
 
 
 def _tolerant(meanwhile: Callable[[], None]) -> None:

@@ -37,6 +37,7 @@ class Request:
     gate: tuple[str, ...]
     hosts: int
     index: int
+    metrics_port: int
 
     @property
     def leads(self) -> bool:
@@ -62,6 +63,7 @@ class Request:
             gate=_words(environment, "HOUSING_JOB_GATE"),
             hosts=_integer(environment, "HOUSING_JOB_HOSTS", 1),
             index=_integer(environment, "JOB_COMPLETION_INDEX", 0),
+            metrics_port=_integer(environment, "HOUSING_JOB_METRICS_PORT", 0),
         )
         if bool(request.source_uri) == bool(request.prepared_uri):
             raise AgentError("HOUSING_JOB_SOURCE_URI, HOUSING_JOB_PREPARED_URI: give exactly one of them")

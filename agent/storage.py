@@ -64,6 +64,7 @@ class Mirror:
     def __init__(self, storage: Storage, folder: Path, uri: str) -> None:
         self._storage, self._folder, self._uri = storage, folder, uri.rstrip("/")
         self._known: dict[Path, tuple[int, int]] = {}
+        self.pushed = 0
 
     def restore(self) -> int:
         """Copy in what was kept; returns how many files that were."""
@@ -82,6 +83,7 @@ class Mirror:
             except FileNotFoundError:
                 continue
             self._known[path] = state
+            self.pushed += 1
 
     def _state(self) -> dict[Path, tuple[int, int]]:
         state = {}

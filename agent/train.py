@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent.command import Commands, python
 from agent.faults import FAILED, AgentError, say, tell
+from agent.metrics import Metrics
 from agent.request import Request, Step
 from agent.storage import Mirror, Storage, pack
 
@@ -26,7 +27,10 @@ def main() -> int:
     commands = Commands()
     commands.listen()
     try:
-        Pod(Request.read(os.environ), Storage(), commands, Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")).work()
+        request, metrics = Request.read(os.environ), Metrics()
+        if request.metrics_port:
+            metrics.serve(request.metrics_port)
+        Pod(request, Storage(), commands, metrics, Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")).work()
     except AgentError as error:
         say(str(error) if error.status != FAILED else f"failed: {error}")
         tell(str(error))
@@ -37,8 +41,8 @@ def main() -> int:
 class Pod:
     """One pod at work below `root`."""
 
-    def __init__(self, request: Request, storage: Storage, commands: Commands, root: Path) -> None:
-        self._request, self._storage, self._commands, self._root = request, storage, commands, root
+    def __init__(self, request: Request, storage: Storage, commands: Commands, metrics: Metrics, root: Path) -> None:
+        self._request, self._storage, self._commands, self._metrics, self._root = request, storage, commands, metrics, root
 
     def work(self) -> None:
         """All parts, in their order; what a pod that leads has made goes to S3."""
@@ -89,7 +93,13 @@ class Pod:
         mirror = Mirror(self._storage, root / "checkpoints", f"{self._request.checkpoints_uri}/{content_key}/{step.checkpoints}")
         found = mirror.restore()
         say(f"{step.name}: {found} checkpoint files restored")
-        self._commands.run(python("training.train"), root, mirror.push)
+        self._metrics.set("housing_training_restored_files", found, step=step.name)
+
+        def push() -> None:
+            mirror.push()
+            self._metrics.set("housing_training_kept_files", mirror.pushed, step=step.name)
+
+        self._commands.run(python("training.train"), root, push, lambda line: self._metrics.read(line, step.name))
         archive = root / ARCHIVE
         if self._request.leads:
             pack(root / "model", archive)

@@ -43,6 +43,7 @@ class Telemetry:
         self._member = Histogram("housing_member_seconds", "Time of one member in a call", ["member"], buckets=_SECONDS, registry=registry)
         self._wait = Histogram("housing_queue_wait_seconds", "Wait of a batch's oldest request", buckets=_SECONDS, registry=registry)
         self._load = Gauge("housing_model_load_seconds", "Time to load and warm up", registry=registry)
+        self._newest = Gauge("housing_model_newest_data_timestamp_seconds", "Begin of the newest period the model knows", registry=registry)
         self._info = Gauge("housing_model_info", "The loaded model", ["model_version"], registry=registry)
         self._queue = Gauge("housing_queue_rows", "Series that wait", registry=registry)
         self._members: dict[str, Histogram] = {}
@@ -81,6 +82,7 @@ class Telemetry:
         """The model answers from now on, through `batcher`."""
         self._queue.set_function(lambda: batcher.queued_rows)
         self._load.set(model.load_seconds)
+        self._newest.set(float(model.forecaster.last_date.astype("datetime64[s]").astype(int)))
         self._info.labels(model.version).set(1)
 
     def close(self) -> None:
