@@ -22,8 +22,8 @@ SECONDS = 180
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    """The pipeline of test_road: whichever comes second finds the other's steps in the cache."""
-    for name, value in {**SMALL, "XDG_CACHE_HOME": str(cache)}.items():
+    """The pipeline of test_road, with a registry of its own: whichever comes second finds the other's steps in the cache."""
+    for name, value in {**SMALL, "HOUSING_MODEL_PACKAGE_GROUP": "chain", "XDG_CACHE_HOME": str(cache)}.items():
         monkeypatch.setenv(name, value)
 
 
