@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli.faults import one_line
 from cli.main import app
-from pipelines import functions
+from pipelines import functions, registry
 from pipelines.card import to_markdown
 from pipelines.settings import Settings
 from pipelines.teardown import inventory, teardown
@@ -38,14 +38,17 @@ def small(monkeypatch: pytest.MonkeyPatch, aws: Any) -> None:
 @pytest.fixture
 def run(tmp_path: Path, synthetic_source: Path) -> Iterator[None]:
     """A model trained, approved with a reason and deployed, by the commands; removed again at the end."""
-    words = ("--panel", str(synthetic_source / "panel.csv.gz"), "--lag", "sales=1", "--max-usd", "1", "--yes", "--json")
-    ran = json.loads(housing("run", *words))
+    ran = json.loads(housing("run", *words_of(synthetic_source)))
     assert (ran["status"], ran["reason"], ran["steps"][0]["name"]) == ("Succeeded", "", "Ingest")
     decided = json.loads(housing("approve", "--reason", "the scores are good", "--json"))
     assert decided == {"version": 1, "arn": ran["model_package_arn"], "status": "Approved"}
     housing("deploy", "--yes")
     yield
     teardown(Settings(), everything=True)
+
+
+def words_of(source: Path) -> tuple[str, ...]:
+    return ("--panel", str(source / "panel.csv.gz"), "--lag", "sales=1", "--max-usd", "1", "--yes", "--json")
 
 
 def housing(*words: str, status: int = 0) -> str:
@@ -77,7 +80,7 @@ def leftovers(aws: Any) -> dict[str, list[Any]]:
     }
 
 
-def test_what_was_made_is_shown_priced_traced_and_removed(aws: Any, run: None, tmp_path: Path) -> None:
+def test_what_was_made_is_shown_priced_traced_restored_and_removed(aws: Any, run: None, synthetic_source: Path, tmp_path: Path) -> None:
     said = json.loads(housing("status", "--json"))
     assert [state for _, state, _ in said["executions"]] == ["Succeeded"]
     assert said["packages"] == [[1, "Approved"]]
@@ -113,6 +116,15 @@ def test_what_was_made_is_shown_priced_traced_and_removed(aws: Any, run: None, t
     assert (kept["ModelCardStatus"], to_markdown(json.loads(kept["ModelCardContent"]))) == ("Approved", card)
 
     sagemaker = aws.client("sagemaker")
+    artifact = registry.describe(origin["package_arn"], Settings()).container
+    sagemaker.delete_model_package(ModelPackageName=origin["package_arn"])
+    sagemaker.delete_model_package_group(ModelPackageGroupName="operations")
+    again = json.loads(housing("run", *words_of(synthetic_source)))
+    ran_again = {step["name"] for step in again["steps"] if not step["source_execution"]}
+    assert ran_again == {"QualityGate", "Register", "CreateModel"}, "docs/aws.md: a lost registry comes back without training"
+    housing("approve")
+    assert registry.newest(Settings(), "Approved").container == artifact
+
     group = sagemaker.describe_model_package_group(ModelPackageGroupName="operations")["ModelPackageGroupArn"]
     for arn in (sagemaker.describe_endpoint(EndpointName="operations")["EndpointArn"], group):
         assert {"Key": "project", "Value": "housing-crisis-ml"} in sagemaker.list_tags(ResourceArn=arn)["Tags"], arn
@@ -122,7 +134,7 @@ def test_what_was_made_is_shown_priced_traced_and_removed(aws: Any, run: None, t
     assert any("bucket operations-bucket" in one for one in found.kept)
     assert "add -y to go on" in housing("teardown", status=2)
     assert leftovers(aws)["endpoints"], "nobody agreed, so nothing is gone"
-    assert "stays: model package operations/1" in housing("teardown", "--yes")
+    assert "stays: model package operations/2" in housing("teardown", "--yes")
     left = {kind for kind, things in leftovers(aws).items() if things}
     assert left == {"groups", "buckets"}
     housing("teardown", "--everything", "--yes")
