@@ -117,16 +117,17 @@ class ObjectStore:
                 target.write(block)
         return path
 
-    def put(self, bucket: str, key: str, value: Path, record: dict[str, Any]) -> None:
+    def put(self, bucket: str, key: str, value: Path, record: dict[str, Any], versioned: bool = False) -> None:
+        """Record a value as an object's; the one before goes, or in a versioned bucket stays readable until the next start."""
         old = self._value_of(bucket, key)
         self._execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", bucket, key, value.name, json.dumps(record))
-        if old is not None and old != value:
+        if old is not None and old != value and not versioned:
             self.discard(old)
 
-    def delete(self, bucket: str, key: str) -> None:
+    def delete(self, bucket: str, key: str, versioned: bool = False) -> None:
         old = self._value_of(bucket, key)
         self._execute("DELETE FROM objects WHERE bucket = ? AND key = ?", bucket, key)
-        if old is not None:
+        if old is not None and not versioned:
             self.discard(old)
 
     def keys(self, bucket: str) -> list[str]:

@@ -27,7 +27,7 @@ class PersistentS3:
     """A WSGI application around moto's: it writes what a request changed, and restores it all at the next start.
 
     What is kept: buckets, their settings (replayed as the requests that made them), the newest version of each object with
-    metadata, tags, checksums, ETag and times. Uploads in parts that were not completed are lost with the process, as an abort.
+    metadata, tags, checksums, ETag and times; older versions can be read until the process ends. Uploads in parts that were not completed are lost with the process, as an abort.
     """
 
     def __init__(self, app: WsgiApp, store: ObjectStore) -> None:
@@ -97,12 +97,12 @@ class PersistentS3:
                 holder = self.backend.buckets.get(bucket)
                 found = holder.keys.get(key) if holder is not None else None
                 if not isinstance(found, _MOTO.FakeKey):
-                    self._store.delete(bucket, key)
+                    self._store.delete(bucket, key, holder is not None and holder.is_versioned)
                     return
-                if self._save_key(bucket, key, found):
+                if self._save_key(bucket, key, found, holder.is_versioned):
                     return
 
-    def _save_key(self, bucket: str, key: str, found: Any) -> bool:
+    def _save_key(self, bucket: str, key: str, found: Any, versioned: bool) -> bool:
         """Write one key. False when another request replaced it meanwhile."""
         if found.disposed:
             return False
@@ -119,7 +119,7 @@ class PersistentS3:
                 found.multipart.dispose()
                 found.multipart = None
             found._etag = etag.strip('"')
-        self._store.put(bucket, key, found._value_buffer.path, self._record(found))
+        self._store.put(bucket, key, found._value_buffer.path, self._record(found), versioned)
         return True
 
     def _record(self, key: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import Any
 
 import moto.s3.models
@@ -46,10 +47,13 @@ def _tagged(account: str, key: Any) -> bool:
 
 
 def _detail(context: Context, bucket: Any, name: str, key: Any) -> dict[str, Any]:
+    one = {"key": key.name, "size": key.size, "etag": key.etag.strip('"'), "sequencer": f"{time.time_ns():018X}"}
+    if key.version_id not in (None, "null"):
+        one["version-id"] = key.version_id
     return {
         "version": "0",
         "bucket": {"name": bucket.name},
-        "object": {"key": key.name, "size": key.size, "etag": key.etag.strip('"')},
+        "object": one,
         "requester": context.account,
         "reason": "DeleteObject" if "Removed" in name else "PutObject",
     }

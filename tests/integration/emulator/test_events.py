@@ -252,3 +252,37 @@ def test_faults_of_the_caller_are_named(bus):
         bus.events.put_targets(Rule="fine", Targets=[{"Id": "1", "Arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/x"}])
     entries = bus.events.put_events(Entries=[{"Source": "x", "DetailType": "t", "Detail": "{"}])
     assert (entries["FailedEntryCount"], entries["Entries"][0]["ErrorCode"]) == (1, "MalformedDetail")
+
+
+def test_an_alarm_that_goes_off_is_an_event_and_tells_its_topic(bus):
+    topic, queue = bus.sns.create_topic(Name="alarms")["TopicArn"], bus.queue("alarms-topic")
+    bus.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    pattern = {
+        "source": ["aws.cloudwatch"],
+        "detail-type": ["CloudWatch Alarm State Change"],
+        "detail": {"alarmName": [{"prefix": "drift"}], "state": {"value": ["ALARM"]}},
+    }
+    bus.rule("drift", pattern, bus.queue("drift"))
+    alarms = bus.emulator.client("cloudwatch")
+    facts = {"Namespace": "test", "MetricName": "Drift", "Statistic": "Maximum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0}
+    alarms.put_metric_alarm(AlarmName="drift-1", ComparisonOperator="GreaterThanThreshold", AlarmActions=[topic], **facts)
+    for _ in range(2):  # the second changes nothing
+        alarms.set_alarm_state(AlarmName="drift-1", StateValue="ALARM", StateReason="the market moved")
+    (event,) = eventually(lambda: bus.bodies("drift"))
+    assert (event["detail"]["alarmName"], event["detail"]["state"]["reason"]) == ("drift-1", "the market moved")
+    assert event["detail"]["configuration"]["metrics"][0]["metricStat"]["metric"]["name"] == "Drift"
+    (message,) = eventually(lambda: bus.bodies("alarms-topic"))
+    assert json.loads(message["Message"])["NewStateValue"] == "ALARM"
+
+
+def test_an_event_of_a_versioned_bucket_names_the_version_and_older_ones_stay_readable(bus):
+    bus.s3.create_bucket(Bucket="events-versions", CreateBucketConfiguration=LOCATION)
+    bus.s3.put_bucket_versioning(Bucket="events-versions", VersioningConfiguration={"Status": "Enabled"})
+    bus.s3.put_bucket_notification_configuration(Bucket="events-versions", NotificationConfiguration={"EventBridgeConfiguration": {}})
+    bus.rule("versions", {"source": ["aws.s3"], "detail": {"bucket": {"name": ["events-versions"]}}}, bus.queue("versions"))
+    first = bus.s3.put_object(Bucket="events-versions", Key="a", Body=b"one")["VersionId"]
+    bus.s3.put_object(Bucket="events-versions", Key="a", Body=b"two")
+    seen: list[Any] = []
+    eventually(lambda: seen.extend(bus.bodies("versions")) or len(seen) == 2)
+    assert first in {event["detail"]["object"]["version-id"] for event in seen}
+    assert bus.s3.get_object(Bucket="events-versions", Key="a", VersionId=first)["Body"].read() == b"one"
