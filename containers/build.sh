@@ -3,8 +3,8 @@
 #   --target NAME       train, serve or serve-cpu; may be repeated; without it all
 #   --compute cpu|gpu   what train and serve compute on (gpu); with cpu train is train-cpu
 #   --base IMAGE        another base image, as NAME@sha256:DIGEST
-#   --wheels IMAGE      wheels to prefer to the index, e.g. PyTorch for CPUs; the index of CPU wheels is then not asked
-#   --weights IMAGE     weights of foundation models, copied to /opt/weights
+#   --wheels IMAGE      wheels in /wheels, preferred to the index, e.g. PyTorch for CPUs; its own index is then not asked
+#   --weights IMAGE     weights of foundation models in /weights, copied to /opt/weights
 #   --torch-index URL   where PyTorch for CPUs comes from
 #   --ca FILE           CA bundle for pip behind a proxy    --pip-conf FILE    pip's configuration; both are build secrets
 #   --builder NAME      docker or buildah

@@ -80,7 +80,7 @@ find_index() {
     fi
     for folder in ${PIP_FIND_LINKS:-}; do
         compgen -G "$folder/torch-*cpu*.whl" >/dev/null || continue
-        tar -C "$folder" -c . | docker import - housing-wheels:local >/dev/null
+        tar -C "$folder" --transform 's,^\.,wheels,' -c . | docker import - housing-wheels:local >/dev/null
         options+=(--wheels housing-wheels:local)
     done
 }

@@ -47,7 +47,6 @@ def test_a_change_of_code_rebuilds_the_layer_of_the_code_alone() -> None:
     build("serve-cpu", "test")
     assert before[:-1] == after[:-1]
     assert before[-1] != after[-1]
-    assert layers(SERVE) == before
 
 
 def test_the_labels_say_what_the_image_was_made_of() -> None:
@@ -101,11 +100,12 @@ def certificates(place: Path) -> set[str]:
 
 
 def test_weights_are_baked_in_from_an_image(tmp_path: Path) -> None:
-    (tmp_path / "tiny-model").mkdir()
-    (tmp_path / "tiny-model" / "config.json").write_text("{}")
-    packed = shutil.make_archive(str(tmp_path / "weights"), "tar", tmp_path, "tiny-model")
+    (tmp_path / "weights" / "tiny-model").mkdir(parents=True)
+    (tmp_path / "weights" / "tiny-model" / "config.json").write_text("{}")
+    packed = shutil.make_archive(str(tmp_path / "packed"), "tar", tmp_path, "weights")
     docker("import", packed, "housing-weights:test")
     build("serve-cpu", "weighty", ["--weights", "housing-weights:test"])
     assert docker("run", "--rm", "--entrypoint", "ls", f"{SERVE}-weighty", "/opt/weights/tiny-model") == "config.json"
-    assert layers(f"{SERVE}-weighty")[:-2] == layers(SERVE)[: len(layers(f"{SERVE}-weighty")) - 2]
     build("serve-cpu", "test")
+    assert docker("run", "--rm", "--entrypoint", "ls", SERVE, "/opt/weights") == ""
+    assert len([layer for layer in layers(f"{SERVE}-weighty") if layer not in layers(SERVE)]) == 1
