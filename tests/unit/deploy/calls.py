@@ -12,6 +12,7 @@ from botocore import xform_name
 
 PREFIXES = {
     "application-autoscaling": "application-autoscaling",
+    "cloudformation": "cloudformation",
     "cloudwatch": "cloudwatch",
     "ecr": "ecr",
     "eks": "eks",
@@ -30,6 +31,9 @@ PREFIXES = {
 OTHERWISE = {
     "s3:ListObjectsV2": ["s3:ListBucket"],
     "s3:HeadBucket": ["s3:ListBucket"],
+    "s3:PutBucketEncryption": ["s3:PutEncryptionConfiguration"],
+    "s3:PutBucketLifecycleConfiguration": ["s3:PutLifecycleConfiguration"],
+    "s3:PutPublicAccessBlock": ["s3:PutBucketPublicAccessBlock"],
     "s3:HeadObject": ["s3:GetObject"],
     "s3:DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
     "s3:ListObjectVersions": ["s3:ListBucketVersions"],

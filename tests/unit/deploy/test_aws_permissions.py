@@ -34,6 +34,11 @@ BY_SAGEMAKER = {
 }
 QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 
+PUSH = [f"ecr:{name}" for name in ("BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload", "DescribeImages")]
+PUSH += [
+    f"ecr:{name}" for name in ("GetAuthorizationToken", "GetDownloadUrlForLayer", "InitiateLayerUpload", "PutImage", "UploadLayerPart")
+]
+
 NOT_IN_THE_CODE: dict[str, dict[str, str]] = {
     "predict": BY_LAMBDA
     | BY_S3
@@ -41,6 +46,7 @@ NOT_IN_THE_CODE: dict[str, dict[str, str]] = {
     "status": BY_LAMBDA | BY_S3,
     "train": BY_LAMBDA | BY_S3 | dict.fromkeys(QUEUE, "Lambda takes the messages from the queue"),
     "deploy": BY_LAMBDA | BY_S3 | BY_SAGEMAKER,
+    "ci": {"iam:PassRole": "CloudFormation works under a role", **dict.fromkeys(PUSH, "docker pushes the images")},
     "caller": BY_S3
     | BY_SAGEMAKER
     | {"execute-api:Invoke": "API Gateway asks it of who calls", "s3:AbortMultipartUpload": "a transfer that is broken off"},
@@ -52,14 +58,14 @@ NOT_CALLED: dict[str, dict[str, str]] = {
     "status": {},
     "train": {},
     "deploy": {"start_pipeline_execution": "the function's own `start`, not that of pipelines/execution.py"},
+    "ci": {
+        "create_bucket": "whoever bootstraps first makes the bucket of the code",
+        "delete_stack": "a teardown, which is a person's",
+    },
     "caller": {
         "create_bucket": "the stack makes the bucket",
         "put_bucket_tagging": "the stack makes the bucket",
         "delete_bucket": "whoever removes the stack removes the bucket",
-        "create_function": "the stack makes the functions",
-        "update_function_code": "the stack makes the functions",
-        "update_function_configuration": "the stack makes the functions",
-        "delete_function": "the stack makes the functions",
         "describe_cluster": "people of the cluster have a policy of their own (deploy/eks)",
         "describe_job": "a function of pipelines/details.py",
         "publish": "the function of pipelines/precomputed.py",
@@ -68,9 +74,18 @@ NOT_CALLED: dict[str, dict[str, str]] = {
 }
 """Names that look like operations, or operations that this role is not to call, and why."""
 
-ROLES = {"predict": "PredictRole", "status": "StatusRole", "train": "TrainRole", "deploy": "DeployRole", "caller": "CallerPolicy"}
-OUTSIDE = ("pipelines/artifacts", "pipelines/bootstrap", "cli/bootstrap")
-"""What makes the stack is not run under a role of the stack."""
+ROLES = {
+    "predict": "PredictRole",
+    "status": "StatusRole",
+    "train": "TrainRole",
+    "deploy": "DeployRole",
+    "ci": "CiRole",
+    "caller": "CallerPolicy",
+}
+STACKS = tuple(
+    f"{place}.py" for place in ("pipelines/artifacts", "pipelines/bootstrap", "pipelines/stacks", "pipelines/templates", "cli/bootstrap")
+)
+"""What makes the stacks: run by whoever bootstraps, and by a workflow, but by no other role."""
 
 
 def allowed(template: Document, role: str) -> set[str]:
@@ -83,9 +98,9 @@ def called(role: str) -> set[str]:
 
 @cache
 def said(role: str) -> frozenset[str]:
-    if role == "caller":
+    if role in ("caller", "ci"):
         found = calls.held([ROOT / "pipelines", ROOT / "cli"])
-        names = {name for name, places in found.items() if not all(place.startswith(OUTSIDE) for place in places)}
+        names = {name for name, places in found.items() if (places & set(STACKS) if role == "ci" else places - set(STACKS))}
     else:
         ours = [module.path for module in closure(f"lambdas.{role}.handler") if module.name.partition(".")[0] in ("lambdas", "pipelines")]
         names = calls.reached(ours, "handler")
