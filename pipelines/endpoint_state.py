@@ -46,8 +46,12 @@ def settled(sagemaker: Any, name: str, waiting: Callable[[str], None] | None = N
 
 
 def delete_endpoint(sagemaker: Any, name: str) -> None:
-    """Delete the endpoint and return when it is gone."""
-    sagemaker.delete_endpoint(EndpointName=name)
+    """Delete the endpoint and return when it is gone; one that another caller deletes is waited for."""
+    try:
+        sagemaker.delete_endpoint(EndpointName=name)
+    except ClientError as error:
+        if not is_absent(error) and "in-progress" not in str(error):
+            raise
     for pause in pauses():
         if describe(sagemaker, name) is None:
             return
@@ -102,10 +106,19 @@ def delete_orphans(sagemaker: Any, endpoint_name: str, keep: str = "") -> None:
         kept_models = {variant["ModelName"] for variant in [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]}
     for name in _names(sagemaker, "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", endpoint_name):
         if ours.fullmatch(name) and name != keep:
-            sagemaker.delete_endpoint_config(EndpointConfigName=name)
+            _delete(sagemaker.delete_endpoint_config, EndpointConfigName=name)
     for name in _names(sagemaker, "list_models", "Models", "ModelName", endpoint_name):
         if ours.fullmatch(name) and name not in kept_models:
-            sagemaker.delete_model(ModelName=name)
+            _delete(sagemaker.delete_model, ModelName=name)
+
+
+def _delete(call: Callable[..., Any], **what: str) -> None:
+    """Delete what another caller may be deleting too."""
+    try:
+        call(**what)
+    except ClientError as error:
+        if not is_absent(error):
+            raise
 
 
 def _names(sagemaker: Any, operation: str, listing: str, key: str, contains: str) -> list[str]:

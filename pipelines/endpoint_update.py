@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CLOCK_SKEW = timedelta(seconds=5)
 """How far the service's clock may be behind this computer's."""
 
+ATTEMPTS = 3
+
 Action = Literal["created", "updated", "unchanged", "busy"]
 
 
@@ -73,16 +75,17 @@ def begin(order: Order, settings: Settings) -> Begun:
     if there and there["EndpointStatus"] == "InService" and there["EndpointConfigName"] == order.config_name:
         return Begun("unchanged", started)
     _require_same_kind(sagemaker, there, order)
-    for model in order.models:
-        _create(sagemaker.describe_model, sagemaker.create_model, model, "ModelName")
-    _create(sagemaker.describe_endpoint_config, sagemaker.create_endpoint_config, order.config, "EndpointConfigName")
-    try:
-        return Begun(_point(sagemaker, there, order, settings), started)
-    except ClientError as error:
-        if not _overtaken(error):
-            raise
-        there = state.describe(sagemaker, name)  # somebody was faster
-        return _under_way(there, order) if there else Begun("busy", started)
+    for _ in range(ATTEMPTS):
+        _make(sagemaker, order)
+        try:
+            return Begun(_point(sagemaker, there, order, settings), started)
+        except ClientError as error:
+            if _overtaken(error):  # somebody was faster
+                there = state.describe(sagemaker, name)
+                return _under_way(there, order) if there else Begun("busy", started)
+            if not is_absent(error):  # absent: somebody who finished has removed the configuration as not in use
+                raise
+    raise DeploymentError(f"endpoint {name}: others change it all the time; run `housing deploy` again")
 
 
 def finish(order: Order, begun: Begun, settings: Settings) -> None:
@@ -180,6 +183,12 @@ def _point(sagemaker: Any, there: dict[str, Any] | None, order: Order, settings:
         DeploymentConfig=rollout.deployment_config(name, settings),
     )
     return "updated"
+
+
+def _make(sagemaker: Any, order: Order) -> None:
+    for model in order.models:
+        _create(sagemaker.describe_model, sagemaker.create_model, model, "ModelName")
+    _create(sagemaker.describe_endpoint_config, sagemaker.create_endpoint_config, order.config, "EndpointConfigName")
 
 
 def _create(describe: Callable[..., Any], create: Callable[..., Any], request: dict[str, Any], key: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pipelines.aws import client
+from botocore.exceptions import ClientError
+
+from pipelines.aws import client, error_code
 from pipelines.endpoint_config import VARIANT
 from pipelines.errors import DeploymentError
 from pipelines.serving import Tier
@@ -67,13 +70,22 @@ def detach(endpoint_name: str, settings: Settings) -> bool:
     if wake:
         client("cloudwatch", settings).delete_alarms(AlarmNames=wake)
     for policy in scaler.describe_scaling_policies(**only)["ScalingPolicies"]:
-        scaler.delete_scaling_policy(**where, PolicyName=policy["PolicyName"])
+        _remove(scaler.delete_scaling_policy, **where, PolicyName=policy["PolicyName"])
     for action in scaler.describe_scheduled_actions(**only)["ScheduledActions"]:
-        scaler.delete_scheduled_action(**where, ScheduledActionName=action["ScheduledActionName"])
+        _remove(scaler.delete_scheduled_action, **where, ScheduledActionName=action["ScheduledActionName"])
     if not registered(endpoint_name, settings):
         return False
-    scaler.deregister_scalable_target(**where)
+    _remove(scaler.deregister_scalable_target, **where)
     return True
+
+
+def _remove(call: Callable[..., Any], **what: str) -> None:
+    """Remove what another caller may be removing too."""
+    try:
+        call(**what)
+    except ClientError as error:
+        if error_code(error) != "ObjectNotFoundException":
+            raise
 
 
 def registered(endpoint_name: str, settings: Settings) -> dict[str, Any] | None:

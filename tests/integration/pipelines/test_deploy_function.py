@@ -11,6 +11,7 @@ import pytest
 
 from lambdas.deploy import handler
 from pipelines import endpoint, endpoint_state, handover, registry, rollout, scaling
+from pipelines.errors import DeploymentError
 from pipelines.settings import Settings
 
 Register = Callable[..., str]
@@ -165,6 +166,36 @@ def test_the_command_joins_what_the_function_began_and_the_function_finishes_wha
         endpoint.deploy(registry.newest(settings, "Approved"), settings)
     assert states(changed(settings)) == ["failed"]
     assert outcomes() == [(1, "in service"), (2, "failed")]
+
+
+@pytest.mark.parametrize("fault", [{}, {"TOY_EXIT": "1"}], ids=["a good model", "a bad one"])
+def test_command_and_function_at_once_come_to_the_same_end(
+    aws: Any, settings: Settings, register: Register, outcomes: Any, fault: dict[str, str]
+) -> None:
+    states(decided(register("first"), settings, "1"))
+    settled(aws, settings)
+    states(changed(settings))
+    ended: list[str] = []
+    for number in range(2, 5):
+        event = decided(register(f"model {number}", **fault), settings, str(number))
+
+        def command() -> None:
+            try:
+                ended.append(endpoint.deploy(registry.newest(settings, "Approved"), settings)[0].action)
+            except DeploymentError as error:
+                ended.append("rolled back" if "rolled back" in str(error) else str(error))
+
+        thread = threading.Thread(target=command)
+        thread.start()
+        states(event)
+        while thread.is_alive():
+            states(changed(settings))
+        thread.join()
+        settled(aws, settings)
+        assert states(changed(settings)) == ["failed" if fault else "in service"]
+        assert ours(aws, settings) == 2
+    assert set(ended) <= ({"rolled back"} if fault else {"updated", "unchanged"})
+    assert set(outcomes()) == {(1, "in service"), *((number, "failed" if fault else "in service") for number in range(2, 5))}
 
 
 def test_the_same_approval_delivered_many_times_at_once_is_one_update(
