@@ -66,7 +66,7 @@ SERVICE = (
 )
 
 GPU = (
-    Graph("Utilisation", {"{{Hostname}} {{exported_pod}}": "DCGM_FI_DEV_GPU_UTIL"}, "percent"),
+    Graph("Utilisation", {"{{Hostname}} {{pod}}": "DCGM_FI_DEV_GPU_UTIL"}, "percent"),
     Graph("Memory used", {"{{Hostname}}": "DCGM_FI_DEV_FB_USED / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE)"}, "percentunit"),
     Graph("Temperature", {"{{Hostname}}": "DCGM_FI_DEV_GPU_TEMP"}, "celsius"),
     Graph("Power", {"{{Hostname}}": "DCGM_FI_DEV_POWER_USAGE"}, "watt"),
