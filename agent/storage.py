@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -106,13 +107,27 @@ def pack(folder: Path, archive: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive; AgentError when it is none, or an entry would land outside `folder`."""
+    """Unpack the files of an archive; AgentError when it is none, or an entry is a link or would land outside `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(archive, "r:gz") as packed:
-            packed.extractall(folder, filter="data")
+            for entry in packed:  # not `extractall(filter=...)`, which the images' Python 3.11.2 does not know
+                _extract(packed, entry, folder)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise AgentError(f"{archive.name}: {type(error).__name__}: {error}; give the model.tar.gz of a training") from error
+
+
+def _extract(packed: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
+    target = _below(folder, entry.name)
+    if entry.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    source = packed.extractfile(entry) if entry.isreg() else None
+    if source is None:
+        raise AgentError(f"entry {entry.name!r}: a link or a device; give the model.tar.gz of a training")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as file:
+        shutil.copyfileobj(source, file)
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -126,5 +141,5 @@ def split(uri: str) -> tuple[str, str]:
 def _below(folder: Path, name: str) -> Path:
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise AgentError(f"object {name!r}: would be written outside {folder.name}/")
+        raise AgentError(f"{name!r}: would be written outside {folder.name}/")
     return path
