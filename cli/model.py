@@ -66,15 +66,16 @@ def deploy(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Put an approved model behind the endpoint and the Lambda function in front of it."""
+    """Put an approved model behind the endpoint."""
     import json
     from dataclasses import asdict
 
     from rich.console import Console
 
-    from pipelines import endpoint, functions, registry
+    from pipelines import endpoint, registry
     from pipelines.aws import for_caller
     from pipelines.plan import plan_deploy
+    from pipelines.predict import in_front
     from pipelines.settings import Settings
 
     chosen: dict[str, Any] = {"serving": serving} if serving else {}
@@ -83,7 +84,7 @@ def deploy(
     agree(plan_deploy(package, settings), yes=yes, dry_run=dry_run, as_json=as_json)
     with Console(stderr=True).status(f"endpoint {settings.endpoint_name}") as status:
         done = endpoint.deploy(package, settings, lambda state: status.update(f"endpoint {settings.endpoint_name}: {state}"))
-        function = functions.deploy_predict(settings) if done else "not needed"
+        function = ("in place" if in_front(settings) else "absent: `housing bootstrap` makes it") if done else "not needed"
     if as_json:
         typer.echo(json.dumps({"endpoints": [asdict(one) for one in done], "function": function}))
         return

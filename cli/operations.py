@@ -62,7 +62,7 @@ def teardown(
     settings = for_caller(Settings())
     found = inventory(settings, everything)
     steps = [f"removes {one}" for one in found.removed] or ["there is nothing to remove"]
-    undo = "none for data; `housing run` and `housing deploy` make the rest anew"
+    undo = "none for data; `housing bootstrap`, `housing run` and `housing deploy` make the rest anew"
     plan = Plan("teardown", (*steps, *(f"keeps {one}" for one in found.kept)), "nothing; what costs by the hour ends", undo)
     agree(plan, yes=yes, dry_run=dry_run, as_json=as_json, default=False)
     remove(settings, everything)

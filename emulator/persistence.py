@@ -27,7 +27,8 @@ class PersistentS3:
     """A WSGI application around moto's: it writes what a request changed, and restores it all at the next start.
 
     What is kept: buckets, their settings (replayed as the requests that made them), the newest version of each object with
-    metadata, tags, checksums, ETag and times; older versions can be read until the process ends. Uploads in parts that were not completed are lost with the process, as an abort.
+    metadata, tags, checksums, ETag and times; older versions can be read until the process ends. Uploads in parts that were not
+    completed are lost with the process, as an abort.
     """
 
     def __init__(self, app: WsgiApp, store: ObjectStore) -> None:

@@ -29,6 +29,17 @@ def predict(regions: Sequence[str], settings: Settings, horizon: int | None = No
     return Endpoint(settings.endpoint_name, settings.region).forecast(request) if direct else invoke(request, settings)
 
 
+def in_front(settings: Settings) -> bool:
+    """Whether the function that answers requests is there: the stack of `housing bootstrap` has it."""
+    try:
+        client("lambda", settings).get_function_configuration(FunctionName=settings.function_name)
+    except ClientError as error:
+        if is_absent(error):
+            return False
+        raise
+    return True
+
+
 def invoke(request: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Send one request of the contract through the function and return the decoded response body."""
     name = settings.function_name
@@ -36,11 +47,11 @@ def invoke(request: dict[str, Any], settings: Settings) -> dict[str, Any]:
         response = client("lambda", settings).invoke(FunctionName=name, Payload=json.dumps(_event(request)).encode())
     except ClientError as error:
         if is_absent(error):
-            raise DeploymentError(f"function {name}: does not exist; run `housing deploy` first") from error
+            raise DeploymentError(f"function {name}: does not exist; run `housing bootstrap` first") from error
         raise
     answer = json.loads(response["Payload"].read())
     if "FunctionError" in response:
-        raise DeploymentError(f"function {name}: {answer.get('errorMessage', answer)}; run `housing deploy` again")
+        raise DeploymentError(f"function {name}: {answer.get('errorMessage', answer)}; run `housing bootstrap` again")
     body: dict[str, Any] = json.loads(answer["body"])
     if answer["statusCode"] == 202:
         raise PredictionError(f"the endpoint is asynchronous: the answer will be told at {body['job']['status_url']}")

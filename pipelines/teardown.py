@@ -11,11 +11,18 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import endpoint, execution, functions, registry, snapshot
+from pipelines import artifacts, endpoint, execution, registry, snapshot, stacks
 from pipelines import endpoint_state as state
 from pipelines.aws import client, is_absent
 from pipelines.polling import pauses
 from pipelines.settings import Settings
+
+_STACKS = {
+    "housing-app": ", with functions, API, queues, rules, alarms and roles",
+    "housing-cost": ", with the budget",
+    "housing-sagemaker": "; the model package group and the logs stay",
+}
+"""What `housing bootstrap` made, in the order of removal."""
 
 
 @dataclass(frozen=True)
@@ -29,30 +36,34 @@ class Inventory:
 def inventory(settings: Settings, everything: bool = False) -> Inventory:
     """What a teardown would remove and keep now, without removing anything."""
     serving = [f"endpoint {name}" for name in _endpoints(settings)]
-    serving += [f"function {settings.function_name}"] * _is_there(lambda: _describe_function(settings))
     pipeline = [f"pipeline {settings.pipeline_name}"] * _is_there(lambda: _describe_pipeline(settings))
     packages = [f"model package {settings.model_package_group}/{package.version}" for package in registry.packages(settings)]
     group = [f"model package group {settings.model_package_group}"] * _is_there(lambda: _describe_group(settings))
     bucket = [f"bucket {settings.bucket}, with all under housing/"] * _is_there(lambda: _head_bucket(settings))
+    bucket += [f"bucket {settings.artifact_bucket}, with the functions' code"] * artifacts.is_there(settings)
     data = [*packages, *group, *bucket]
+    built = [f"stack {name}{_STACKS[name]}" for name in _STACKS if stacks.describe(name, settings)]
     running = [f"execution {arn.rpartition('/')[2]}, which runs" for arn in [execution.running(settings)] if arn]
-    gone = [*running, *serving, *pipeline, *(data if everything else [])]
+    gone = [*running, *built, *serving, *pipeline, *(data if everything else [])]
     history = ["the records and logs of finished jobs, which cost next to nothing and expire or stay"]
-    return Inventory(tuple(gone), (*([] if everything else data), *history))
+    retained = ["the stack's key, images and secret: it leaves what holds something"] * bool(built)
+    return Inventory(tuple(gone), (*([] if everything else data), *retained, *history))
 
 
 def teardown(settings: Settings, everything: bool = False) -> Inventory:
-    """Stop what runs, delete endpoints (with scaling, alarms, configurations, models), function and pipeline; repeating it is harmless.
+    """Stop what runs, delete the stacks, the endpoints (with scaling, alarms, configurations, models) and the pipeline.
 
-    With `everything` the registry and all data in S3 go too. Returns what was there.
+    The stacks go first, so that no rule acts on what follows. Repeating it is harmless. With `everything` the registry, all data in S3 and
+    the functions' code go too. Returns what was there.
     """
     found = inventory(settings, everything)
     running = execution.running(settings)
     if running:
         execution.stop(running, settings)
         _until_ended(running, settings)
+    for name in _STACKS:
+        stacks.delete(name, settings)
     endpoint.delete(settings)
-    functions.delete_predict(settings)
     sagemaker = client("sagemaker", settings)
     state.delete_orphans(sagemaker, settings.endpoint_name)
     for name in _pipeline_models(settings):
@@ -62,7 +73,8 @@ def teardown(settings: Settings, everything: bool = False) -> Inventory:
         for package in registry.packages(settings):
             sagemaker.delete_model_package(ModelPackageName=package.arn)
         _quietly(lambda: sagemaker.delete_model_package_group(ModelPackageGroupName=settings.model_package_group))
-        _quietly(lambda: _empty_bucket(settings))
+        _quietly(lambda: _empty_bucket(settings.bucket, "housing/", settings))
+        _quietly(lambda: _empty_bucket(settings.artifact_bucket, "", settings))
     return found
 
 
@@ -95,20 +107,17 @@ def _pipeline_models(settings: Settings) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _empty_bucket(settings: Settings) -> None:
-    """Delete every object and version under housing/, and the bucket when nothing else is in it."""
+def _empty_bucket(bucket: str, prefix: str, settings: Settings) -> None:
+    """Delete every object and version under the prefix, and the bucket when nothing else is in it."""
     s3 = client("s3", settings)
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=settings.bucket, Prefix="housing/"):
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         if versions:
             chosen = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions]
-            s3.delete_objects(Bucket=settings.bucket, Delete={"Objects": chosen, "Quiet": True})
-    if not s3.list_objects_v2(Bucket=settings.bucket, MaxKeys=1).get("Contents"):
-        s3.delete_bucket(Bucket=settings.bucket)
-
-
-def _describe_function(settings: Settings) -> Any:
-    return client("lambda", settings).get_function_configuration(FunctionName=settings.function_name)
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": chosen, "Quiet": True})
+    left = s3.list_object_versions(Bucket=bucket, MaxKeys=1)
+    if not left.get("Versions") and not left.get("DeleteMarkers"):
+        s3.delete_bucket(Bucket=bucket)
 
 
 def _describe_pipeline(settings: Settings) -> Any:

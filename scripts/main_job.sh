@@ -11,6 +11,7 @@ trap 'housing local down' EXIT
 eval "$(housing local env)"
 housing doctor >/dev/null
 
+housing bootstrap --yes
 housing run --panel texas --yes
 housing approve
 housing deploy --yes

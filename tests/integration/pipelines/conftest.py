@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from emulator import lifecycle
+from pipelines import packaging
 from pipelines.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -92,3 +93,26 @@ def register(aws: Any, settings: Settings) -> Callable[..., str]:
         return str(response["ModelPackageArn"])
 
     return make
+
+
+@pytest.fixture
+def front(aws: Any) -> Iterator[Callable[[Settings], None]]:
+    """Puts the function in front of the settings' endpoint alone, under their name, where a test is not about the whole stack."""
+    functions, made = aws.client("lambda"), list[str]()
+
+    def put(settings: Settings) -> None:
+        variables = {"HOUSING_ENDPOINT_NAME": settings.endpoint_name, "HOUSING_CPU_ENDPOINT_NAME": "", "HOUSING_BUCKET": settings.bucket}
+        functions.create_function(
+            FunctionName=settings.function_name,
+            Runtime=packaging.RUNTIME,
+            Handler="lambdas.predict.handler.handler",
+            Role="arn:aws:iam::123456789012:role/housing-predict",
+            Timeout=60,
+            Code={"ZipFile": packaging.package("predict")},
+            Environment={"Variables": variables},
+        )
+        made.append(settings.function_name)
+
+    yield put
+    for name in made:
+        functions.delete_function(FunctionName=name)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipelines import endpoint, functions, predict, registry
+from pipelines import endpoint, predict, registry
 from pipelines.errors import DeploymentError, PredictionError, RegistryError
 from pipelines.settings import Settings
 
 Register = Callable[..., str]
+Front = Callable[[Settings], None]
 
 
 def approved(register: Register, settings: Settings, name: str, **environment: str) -> registry.ModelPackage:
@@ -77,17 +78,11 @@ def test_an_update_that_is_rolled_back_is_a_failure(aws: Any, settings: Settings
     assert (there["EndpointStatus"], there["EndpointConfigName"]) == ("InService", good.config_name)
 
 
-def test_a_function_is_made_once_and_follows_its_settings(settings: Settings) -> None:
-    actions = [functions.deploy_predict(settings) for _ in range(2)]
-    moved = settings.model_copy(update={"endpoint_name": "elsewhere"})
-    assert [*actions, functions.deploy_predict(moved)] == ["created", "unchanged", "updated"]
-    assert functions.delete_predict(settings) is True
-    assert functions.delete_predict(settings) is False
-
-
-def test_a_prediction_goes_through_the_function_to_the_endpoint(settings: Settings, register: Register) -> None:
+def test_a_prediction_goes_through_the_function_to_the_endpoint(settings: Settings, register: Register, front: Front) -> None:
     endpoint.deploy(approved(register, settings, "front"), settings)
-    functions.deploy_predict(settings)
+    assert predict.in_front(settings) is False
+    front(settings)
+    assert predict.in_front(settings) is True
     assert predict.predict(["Austin"], settings)["name"] == "front"
     with pytest.raises(PredictionError, match="no such region"):
         error = {"code": "unknown_region", "field": "inputs[0].item_id", "message": "no such region"}
@@ -95,5 +90,5 @@ def test_a_prediction_goes_through_the_function_to_the_endpoint(settings: Settin
 
 
 def test_a_function_that_does_not_exist_names_the_next_command(settings: Settings) -> None:
-    with pytest.raises(DeploymentError, match="housing deploy"):
+    with pytest.raises(DeploymentError, match="housing bootstrap"):
         predict.predict(["Austin"], settings)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli.faults import one_line
 from cli.main import app
-from pipelines import functions, registry
+from pipelines import registry
 from pipelines.card import to_markdown
 from pipelines.settings import Settings
 from pipelines.teardown import inventory, teardown
@@ -140,7 +140,6 @@ def test_what_was_made_is_shown_priced_traced_restored_and_removed(aws: Any, run
     housing("teardown", "--everything", "--yes")
     assert {kind: things for kind, things in leftovers(aws).items() if things} == {}
     assert "there is nothing to remove" in plan_of("teardown", "--everything")
-    assert functions.delete_predict(Settings()) is False
 
 
 def plan_of(*words: str) -> str:

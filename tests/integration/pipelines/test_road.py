@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,13 +59,16 @@ def said(*words: str, **environment: str) -> str:
     return finished.stdout
 
 
-def test_the_whole_road_and_again_unchanged(panel: Path, tmp_path: Path) -> None:
+def test_the_whole_road_and_again_unchanged(panel: Path, tmp_path: Path, front: Callable[[Settings], None]) -> None:
     run = said("run", "--panel", str(panel), "--lag", "sales=1")
     assert "Train-baselines: Succeeded" in run
     assert "next: `housing approve`" in run
     assert "version 1 is approved; next: `housing deploy`" in said("approve")
     assert "version 1 is in service" in said("deploy")
 
+    absent = housing("predict", "--region", "Town A")
+    assert absent.stderr == "housing: function road: does not exist; run `housing bootstrap` first\n"
+    front(Settings())
     table = said("predict", "--region", "Town A")
     assert "Town A: price from January 2015, by quantile" in table
     assert "probability of a price drawdown" in table
