@@ -18,19 +18,37 @@ templates() {
     say "templates: cfn-lint found nothing in the sources and in app.yaml expanded"
 }
 
-# checkov has its own environment, as it pins what ours needs otherwise. Installed once, in at most four minutes.
-policies() {
-    local venv=.venv-infra version=3.3.30
-    if ! "$venv/bin/checkov" --version 2>/dev/null | grep -qx "$version"; then
-        rm -rf "$venv"
-        "$bin/python" -m venv "$venv"
-        if ! timeout 240 "$venv/bin/python" -m pip install --disable-pip-version-check --no-compile -q "checkov==$version" >"$out/checkov.log" 2>&1; then
-            rm -rf "$venv"
-            say "policies: SKIPPED, as checkov $version could not be installed: $(grep -E '^ERROR' "$out/checkov.log" | tail -n 1)"
-            return
-        fi
+# checkov and zizmor have an environment of their own, as checkov pins what ours needs otherwise. Installed once, in at most four minutes.
+tools() {
+    local wanted="checkov==3.3.30 zizmor==1.32.0"
+    [ "$(cat .venv-infra/.ready 2>/dev/null)" = "$wanted" ] && return
+    rm -rf .venv-infra
+    "$bin/python" -m venv .venv-infra
+    # shellcheck disable=SC2086 # two words
+    if timeout 240 .venv-infra/bin/python -m pip install --disable-pip-version-check --no-compile -q $wanted >"$out/tools.log" 2>&1; then
+        echo "$wanted" >.venv-infra/.ready
+    else
+        rm -rf .venv-infra
+        say "tools: $wanted could not be installed: $(grep -E '^ERROR' "$out/tools.log" | tail -n 1 || true)"
     fi
-    BC_SKIP_MAPPING=TRUE LOG_LEVEL=ERROR timeout 300 "$venv/bin/checkov" --config-file deploy/aws/checkov.yaml \
+}
+
+# zizmor on the workflows of GitHub: actions by commit, no right too many, nothing of a caller in a command.
+workflows() {
+    if [ ! -x .venv-infra/bin/zizmor ]; then
+        say "workflows: SKIPPED, as zizmor is not installed"
+        return
+    fi
+    .venv-infra/bin/zizmor --offline --quiet .github/workflows >/dev/null || .venv-infra/bin/zizmor --offline .github/workflows
+    say "workflows: zizmor found nothing"
+}
+
+policies() {
+    if [ ! -x .venv-infra/bin/checkov ]; then
+        say "policies: SKIPPED, as checkov is not installed"
+        return
+    fi
+    BC_SKIP_MAPPING=TRUE LOG_LEVEL=ERROR timeout 300 .venv-infra/bin/checkov --config-file deploy/aws/checkov.yaml \
         --file "$out/app-everything.json" --file deploy/aws/sagemaker.yaml --file deploy/aws/cost.yaml
     say "policies: checkov found nothing beside what deploy/aws/checkov.yaml explains"
 }
@@ -64,7 +82,9 @@ containers() {
     fi
 }
 
+tools
 templates
+workflows
 policies
 manifests
 containers
