@@ -16,6 +16,9 @@ from botocore.credentials import Credentials
 from emulator.context import ACCESS_KEY, SECRET_KEY
 
 SERVICE = "execute-api"
+KEYS = {ACCESS_KEY: SECRET_KEY, "test": "test"}
+"""Access key -> secret: of jobs and functions, and what `emulator.lifecycle.env` gives to callers."""
+
 _SKEW = timedelta(minutes=5)
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,\s]+)/(?P<day>\d{8})/(?P<region>[^/,\s]+)/(?P<service>[^/,\s]+)/aws4_request,\s*"
@@ -43,7 +46,7 @@ def verify(request: Signed, region: str, now: datetime | None = None) -> str:
     Raises
     ------
     ForbiddenError
-        When nobody did, another key than the emulator's did, it is too old, or the signature is of another request.
+        When nobody did, an unknown key did, it is too old, or the signature is of another request.
     """
     text = request.headers.get("authorization")
     if text is None:
@@ -53,7 +56,7 @@ def verify(request: Signed, region: str, now: datetime | None = None) -> str:
         raise ForbiddenError("Authorization header is not an AWS Signature Version 4: sign the request for the service execute-api.")
     if (found["service"], found["region"]) != (SERVICE, region):
         raise ForbiddenError(f"Credential should be scoped to {region}/{SERVICE}, not {found['region']}/{found['service']}.")
-    if found["key"] != ACCESS_KEY:
+    if found["key"] not in KEYS:
         raise ForbiddenError("The security token included in the request is invalid.")
     names = found["headers"].split(";")
     if "host" not in names or "x-amz-date" not in names:
@@ -62,7 +65,7 @@ def verify(request: Signed, region: str, now: datetime | None = None) -> str:
     stated = request.headers.get("x-amz-content-sha256")
     if stated is not None and stated != hashlib.sha256(request.body).hexdigest():
         raise ForbiddenError("The provided 'x-amz-content-sha256' header does not match what was computed.")
-    if not compare_digest(_signature(request, names, region), found["signature"]):
+    if not compare_digest(_signature(request, found["key"], names, region), found["signature"]):
         raise ForbiddenError("The request signature we calculated does not match the signature you provided.")
     return found["key"]
 
@@ -76,9 +79,9 @@ def _check_time(stamp: str, day: str, now: datetime) -> None:
         raise ForbiddenError(f"Signature expired or not yet current: {stamp} is not within five minutes of now.")
 
 
-def _signature(request: Signed, names: list[str], region: str) -> str:
-    """The signature of these headers of the request, by botocore."""
-    signer = SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), SERVICE, region)
+def _signature(request: Signed, key: str, names: list[str], region: str) -> str:
+    """The signature of these headers of the request with this access key, by botocore."""
+    signer = SigV4Auth(Credentials(key, KEYS[key]), SERVICE, region)
     kept = {name: request.headers.get(name, "") for name in names}
     again = AWSRequest(request.method, request.url, headers=kept, data=request.body)
     again.context["timestamp"] = request.headers["x-amz-date"]

@@ -29,6 +29,7 @@ def changed(one: Signed, **fields: object) -> Signed:
 
 def test_a_request_that_is_signed_well_is_accepted():
     assert verify(signed(), "eu-west-1") == "emulator"
+    assert verify(signed("test", "test"), "eu-west-1") == "test", "the credentials of `housing local env`"
 
 
 def without(one: Signed, name: str) -> Signed:
