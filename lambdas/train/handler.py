@@ -99,7 +99,7 @@ def _answer(event: Any, request_id: str) -> dict[str, Any]:
         call = read_call(event, request_id)
         log.append_keys(request_id=call.request_id)
         trigger = request.read(call, event, datetime.now(UTC) - timedelta(days=request.REMEMBERED_DAYS))
-        answer = _accepted(_start(trigger))
+        answer = _accepted(_start(trigger), call.stage)
     except ApiError as error:
         answer = _refusal(error)
     except (PipelinesError, ClientError, BotoCoreError) as error:
@@ -120,8 +120,8 @@ def _start(trigger: Trigger) -> Started:
     return started
 
 
-def _accepted(started: Started) -> Answer:
-    path = f"/v1/executions/{started.id}"
+def _accepted(started: Started, stage: str) -> Answer:
+    path = f"{stage}/v1/executions/{started.id}"
     content = {"execution": started.id, "status_url": path, "duplicate": started.duplicate}
     return Answer(202, json.dumps(content).encode(), {"location": path})
 

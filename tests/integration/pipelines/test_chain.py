@@ -8,10 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 
 from housing.sources import open_source, write_source_folder
-from pipelines import bootstrap, execution, precomputed, registry
+from pipelines import bootstrap, execution, precomputed, registry, stacks
 from pipelines.export import export_cached
 from pipelines.settings import Settings
 from pipelines.source import content_address
@@ -89,6 +93,15 @@ class Stack:
         found = self._aws.client("sqs").receive_message(QueueUrl=self._url).get("Messages", [])
         return json.loads(json.loads(found[0]["Body"])["Message"]) if found else None
 
+    def call(self, method: str, path: str, content: dict[str, Any] | None = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        """A signed request to the HTTP API."""
+        url = stacks.outputs("housing-app", self.settings)["ApiUrl"] + path
+        body = json.dumps(content).encode() if content is not None else b""
+        request = AWSRequest(method, url, data=body, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        SigV4Auth(boto3.Session().get_credentials(), "execute-api", self.settings.region).add_auth(request)
+        answer = urllib3.request(method, url, body=body or None, headers=dict(request.headers), retries=False)
+        return answer.status, answer.json()
+
 
 def test_an_upload_becomes_a_forecast_with_one_approval(aws: Any, stack: Settings, upload: Path) -> None:
     chain = Stack(aws, stack)
@@ -118,3 +131,11 @@ def test_an_upload_becomes_a_forecast_with_one_approval(aws: Any, stack: Setting
     (computed,) = chain.invoke("predict", body)["predictions"]
     assert (computed["item_id"], len(computed["0.5"])) == ("new", 12)
     assert computed["model_version"] == prediction["model_version"]
+
+    status, started = chain.call("POST", "/v1/training", {"parameters": {"SourceUri": package.metadata["source_uri"]}}, idempotency_key="k")
+    assert (status, started.get("duplicate")) == (202, False), started
+    assert chain.call("POST", "/v1/training", {}, idempotency_key="k") == (202, {**started, "duplicate": True})
+    ended = eventually(lambda: chain.call("GET", started["status_url"])[1]["ended"] and chain.call("GET", started["status_url"]))
+    assert (ended[0], ended[1]["status"]) == (200, "Succeeded")
+    assert ended[1]["steps"][0]["cached"] is True
+    assert chain.call("GET", "/v1/executions/nothing")[0] == 404
