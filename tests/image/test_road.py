@@ -7,15 +7,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import boto3
 import pytest
+import yaml
 
 from emulator import lifecycle
+from pipelines.eks.job import render
+from pipelines.eks.request import step_training
+from pipelines.settings import Settings
 from tests.conftest import write_synthetic_source
 from tests.image.engine import ROOT, SERVE, TRAIN, docker
 
+BUCKET = "housing-123456789012-us-east-1"
 SMALL = {
     "HOUSING_TRAIN_STEPS": json.dumps(
         {"baselines": ["naive", "drift"], "trees": ["xgboost", "catboost"], "neural": ["neural"], "statistical": ["statistical"]}
@@ -46,7 +52,7 @@ class Outcome:
 
     forecasts: bytes
     prediction: str
-    logs: str
+    pods: str
 
 
 def travel(sandbox: str, folder: Path) -> Outcome:
@@ -76,10 +82,40 @@ def travel(sandbox: str, folder: Path) -> Outcome:
         assert (SERVE in containers) == (sandbox == "docker")
         prediction = housing("predict", "--region", "Town A", "--json")
         housing("results", "--out", str(folder / "out"))
+        pods = pods_work(lifecycle.env(folder / "home")) if sandbox == "docker" else ""
     finally:
         lifecycle.down(folder / "home")
-    logs = "".join(path.read_text(errors="replace") for path in sorted((folder / "home" / "logs").rglob("*.log")))
-    return Outcome((folder / "out" / "forecasts.csv").read_bytes(), prediction, logs)
+    return Outcome((folder / "out" / "forecasts.csv").read_bytes(), prediction, pods)
+
+
+def pods_work(aws: dict[str, str]) -> str:
+    """What the containers of pods say, with the user, rights and environment of their manifests: one trains, one fetches the model."""
+    key = {
+        "region_name": "us-east-1",
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+        "endpoint_url": aws["AWS_ENDPOINT_URL"],
+    }
+    pages = boto3.client("s3", **key).get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="housing/executions/")
+    keys = [item["Key"] for page in pages for item in page["Contents"]]
+    (prepared,) = [found.removesuffix("/key/key.json") for found in keys if found.endswith("/key/key.json")]
+    (model,) = [found for found in keys if found.endswith("ensemble/model/model.tar.gz")]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SMALL.items():
+            patch.setenv(name, value)
+        request = step_training("pod", f"s3://{BUCKET}/{prepared}", ["trees"], Settings())
+    manifest = yaml.safe_load(render(replace(request, image="registry/" + TRAIN)))
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    given = {item["name"]: item["value"] for item in container["env"] if "value" in item}
+    said = pod(TRAIN, container["args"], aws | given)
+    return said + pod(SERVE, ["python", "-m", "agent.fetch"], aws | {"HOUSING_MODEL_URI": f"s3://{BUCKET}/{model}"})
+
+
+def pod(image: str, words: list[str], env: dict[str, str]) -> str:
+    """Run a container as a pod's security context has it."""
+    rights = ("--read-only", "--tmpfs", "/tmp", "--tmpfs", "/opt/ml:uid=10001,gid=10001,exec", "--user", "10001:10001", "--cap-drop", "ALL")
+    variables = [word for name, value in (env | {"OMP_NUM_THREADS": "1"}).items() for word in ("--env", f"{name}={value}")]
+    return docker("run", "--rm", "--network", "host", *rights, *variables, image, *words, timeout_seconds=300) + "\n"
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +129,12 @@ def test_containers_and_processes_forecast_the_same(both: dict[str, Outcome]) ->
     # The version is a hash over files, one of them a zip, which another patch release of Python writes with other header bytes.
     assert inside | {"model_version": ""} == outside | {"model_version": ""}
     assert len(both["docker"].forecasts.splitlines()) == 1 + 6 * 12
+
+
+def test_a_pod_goes_on_with_what_sagemaker_has_trained_and_fetches_what_it_has_made(both: dict[str, Outcome]) -> None:
+    assert "trees: " in both["docker"].pods and "trees: 0 checkpoint files restored" not in both["docker"].pods
+    assert "resumed" in both["docker"].pods
+    assert "model.tar.gz: in /opt/ml/model" in both["docker"].pods
 
 
 def test_no_container_is_left(both: dict[str, Outcome]) -> None:

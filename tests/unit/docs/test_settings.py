@@ -9,7 +9,7 @@ from inference.settings import Settings as ServerSettings
 from pipelines.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("housing", "training", "inference", "agent", "pipelines", "lambdas", "emulator", "cli", "scripts")
+ROOMS = ("housing", "training", "inference", "agent", "pipelines", "lambdas", "emulator", "cli", "containers", "scripts")
 ROW = re.compile(r"^\| `((?:HOUSING|EMULATOR)_\w+)` \| (.+?) \|", re.MULTILINE)
 NAME = re.compile(r"\b(?:HOUSING|EMULATOR)_[A-Z0-9_]*[A-Z0-9]\b")
 DOCUMENTED = ROW.findall((ROOT / "docs" / "settings.md").read_text())
@@ -23,7 +23,7 @@ def test_each_variable_stands_in_one_table() -> None:
 
 
 def test_the_variables_of_the_code_are_those_of_the_tables() -> None:
-    files = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in {".py", ".sh"}]
+    files = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in {".py", ".sh"} or path.parent.name == "bin"]
     in_code = {name for path in files for name in NAME.findall(path.read_text())}
     in_code |= {f"HOUSING_{field.upper()}" for field in Settings.model_fields}
     assert in_code - INTERNAL == {name for name, _ in DOCUMENTED}
