@@ -7,7 +7,7 @@ again and finds the work done.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -70,7 +70,7 @@ class Records:
                 return None  # a record that is there after all is not written over
             raise
         self._etags[endpoint] = answer["ETag"]
-        return Record(**json.loads(answer["Body"].read()))
+        return _decoded(answer["Body"].read())
 
     def write(self, endpoint: str, record: Record) -> Record:
         """Replace what `read` found. Errors: ConflictError when it is no longer that."""
@@ -85,6 +85,15 @@ class Records:
             raise
         self._etags[endpoint] = answer["ETag"]
         return record
+
+
+def _decoded(text: bytes) -> Record | None:
+    """The record, whichever version of this code wrote it; None where nothing can be made of it, so that the next order replaces it."""
+    try:
+        known = {field.name for field in fields(Record)}
+        return Record(**{name: value for name, value in json.loads(text).items() if name in known})
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _key(endpoint: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ PANEL = "panel.csv.gz"
 MAX_DELAY = timedelta(hours=1)
 """How far the clocks of two services may be apart."""
 
-_UPLOAD = re.compile(rf"(housing/uploads/(?:[\w.-]+/)+){re.escape(MARKER)}", re.ASCII)
+_UPLOAD = re.compile(rf"(housing/uploads/.+/){re.escape(MARKER)}")
 
 Kind = Literal["api", "schedule", "upload", "drift"]
 
@@ -59,6 +60,8 @@ def from_event(event: Any, drift_prefix: str) -> Trigger | None:
     """
     if not isinstance(event, Mapping) or not isinstance(event.get("id"), str) or not isinstance(event.get("detail", {}), Mapping):
         raise refused("malformed_event", "", "this is no event of EventBridge: it has no id")
+    if not _is_text(event):
+        raise refused("malformed_event", "", "the event holds what is no text (lone surrogates)")
     detail = event.get("detail", {})
     match event.get("detail-type"):
         case "Scheduled Event":
@@ -69,7 +72,7 @@ def from_event(event: Any, drift_prefix: str) -> Trigger | None:
             name = str(detail.get("alarmName", ""))
             if _mapping(detail, "state").get("value") != "ALARM" or not name.startswith(drift_prefix):
                 return None
-            return Trigger("drift", event["id"], f"alarm {name}"[:200], _since(event))
+            return Trigger("drift", event["id"], _line(f"alarm {name}"), _since(event))
     raise refused("unknown_event", "detail-type", f"{str(event.get('detail-type'))[:100]!r}: no event of this kind starts a training")
 
 
@@ -83,8 +86,21 @@ def _uploaded(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Trigger | 
     if found is None:
         return None
     version = f"{stored.get('version-id') or stored.get('etag', '')}:{stored.get('sequencer', '')}"
-    reason = f"upload {found[1].removeprefix('housing/uploads/').rstrip('/')}"[:200]
+    reason = _line(f"upload {found[1].removeprefix('housing/uploads/').rstrip('/')}")
     return Trigger("upload", f"{bucket}/{key}@{version}", reason, _since(event), upload=(bucket, found[1]))
+
+
+def _is_text(event: Any) -> bool:
+    try:
+        json.dumps(event, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _line(text: str) -> str:
+    """One printable line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:200])
 
 
 def _mapping(detail: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 import pytest
@@ -162,7 +163,7 @@ class Cloud:
         return {"ETag": self.objects[asked["Key"]].etag}
 
     def CopyObject(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        origin = self.objects[str(asked["CopySource"]).partition("/")[2]]
+        origin = self.objects[unquote(str(asked["CopySource"]).partition("/")[2])]
         if asked["CopySourceIfMatch"] != origin.etag:
             raise FaultError("PreconditionFailed", status=412)
         self.put(asked["Key"], origin.body)

@@ -157,8 +157,9 @@ def test_an_upload_lands_where_the_command_would_have_put_it_and_is_what_is_trai
         ({"panel.csv.gz": panel("2021-01"), "source.json": b"["}, UPLOAD + "source.json", 0),
         ({"panel.csv.gz": panel("2021-01"), "source.json": b"{}"}, UPLOAD + "panel.csv.gz", 0),
         ({"panel.csv.gz": panel("2021-01"), "source.json": b"{}"}, "housing/sources/x/source.json", 0),
+        ({"panel.csv.gz": panel("2021-01"), "source.json": b"{}"}, "housing/uploads/source.json", 0),
     ],
-    ids=["complete", "no panel", "marker is no object", "not the marker", "not an upload"],
+    ids=["complete", "no panel", "marker is no object", "not the marker", "not an upload", "no folder of its own"],
 )
 def test_only_a_complete_upload_starts_a_training(  # noqa: PLR0917
     train: ModuleType, cloud: Any, make_event: Any, batch: Any, files: dict[str, bytes], key: str, executions: int
@@ -287,6 +288,46 @@ def test_messages_for_which_no_time_is_left_come_again(train: ModuleType, cloud:
     context = SimpleNamespace(aws_request_id="a", get_remaining_time_in_millis=lambda: 1000)
     assert train.handler(batch(make_event("Scheduled Event", 1)), context) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
     assert cloud.executions == []
+
+
+def test_a_name_with_any_letters_is_an_upload(train: ModuleType, cloud: Any, make_event: Any) -> None:
+    folder = "housing/uploads/neue Daten \r (März)/2/"
+    cloud.put(folder + "panel.csv.gz", panel("2021-01"))
+    cloud.put(folder + "source.json", b"{}")
+    assert train.handler(uploaded(make_event, key=folder + "source.json"), None)["started"]
+    assert cloud.executions[0]["PipelineExecutionDescription"] == "started by upload neue Daten ? (März)/2"
+
+
+def spoiled(event: Any, dice: random.Random) -> Any:
+    """The event with one of its parts replaced, removed or renamed."""
+    if not isinstance(event, dict) or not event or dice.random() < 0.2:
+        return dice.choice([None, [], {}, "x", 0, -1.5, True, "\ud800", {"id": 1}])
+    name = dice.choice(list(event))
+    rest = {key: value for key, value in event.items() if key != name}
+    if dice.random() < 0.2:
+        return rest
+    return {**rest, name: spoiled(event[name], dice)}
+
+
+def test_no_event_however_spoiled_is_delivered_again(train: ModuleType, cloud: Any, make_event: Any, batch: Any) -> None:
+    from lambdas.deploy import events
+
+    cloud.source(panel("2020-01"))
+    alarm = {"alarmName": "housing-drift-price", "state": {"value": "ALARM"}}
+    package = {"ModelPackageArn": "arn:x", "ModelApprovalStatus": "Approved"}
+    whole = [
+        make_event("Scheduled Event", 1, parameters={"Horizon": 3}),
+        uploaded(make_event),
+        make_event("CloudWatch Alarm State Change", 1, **alarm),
+        make_event("SageMaker Model Package State Change", 1, **package),
+        make_event("SageMaker Endpoint State Change", 1, EndpointName="x"),
+    ]
+    dice = random.Random(3)
+    for _ in range(100):
+        some = [spoiled(dice.choice(whole), dice) for _ in range(10)]
+        assert train.handler(batch(*some), None) == {"batchItemFailures": []}
+        for event in some:
+            events.read(event)
 
 
 def test_no_input_makes_a_request_fail_with_a_5xx(train: ModuleType, cloud: Any) -> None:
