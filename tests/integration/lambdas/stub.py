@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +40,7 @@ class Aws:
     eks: Reply | Callable[[], Reply] = (200, JSON, b'{"predictions": ["eks"]}')
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
+    scheme: str = "http"
     drip_seconds: float = 0.0
     connections: list[socket.socket] = field(default_factory=list)
 
@@ -50,7 +52,7 @@ class Aws:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def paths(self, part: str) -> list[str]:
         """The requests whose path holds `part`."""
@@ -112,9 +114,9 @@ def event(body: str = '{"inputs": [{"item_id": "Austin"}]}', **headers: str) -> 
 
 
 @contextmanager
-def serving() -> Iterator[Aws]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Aws]:
     """The stub on a free port."""
-    state = Aws()
+    state = Aws(scheme="https" if tls else "http")
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -149,6 +151,8 @@ def serving() -> Iterator[Aws]:
             """A client that gave up."""
 
     server = Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     state.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

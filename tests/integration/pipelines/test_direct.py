@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from pipelines import signed
 from pipelines.direct import Endpoint
@@ -131,6 +138,40 @@ def test_an_answer_in_drops_ends_at_the_deadline(aws: Aws) -> None:
     with pytest.raises(SignedError) as caught:
         Endpoint("housing-forecast").invoke(b"{}", timeout_seconds=0.35)
     assert caught.value.timed_out
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that nobody but its own file vouches for; the key lies in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(hours=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    path = tmp_path / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(made.sign(key, SHA256()).public_bytes(Encoding.PEM) + private)
+    return path
+
+
+def test_a_server_that_nobody_vouches_for_is_not_talked_to(monkeypatch: pytest.MonkeyPatch, aws: Aws, certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(context) as secure:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", secure.url)
+        secure.replies["housing-forecast"] = answering("secure")
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+        monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+        with pytest.raises(DeploymentError, match="not reachable: SSLError"):
+            Endpoint("housing-forecast").forecast(REQUEST)
+        assert not secure.asked
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+        assert Endpoint("housing-forecast").forecast(REQUEST) == {"predictions": ["secure"]}
+        monkeypatch.setenv("AWS_ENDPOINT_URL", secure.url.replace("127.0.0.1", "localhost"))
+        with pytest.raises(DeploymentError, match="not reachable"):
+            Endpoint("housing-forecast").forecast(REQUEST)
+        assert len(secure.asked) == 1
 
 
 @pytest.mark.parametrize(
