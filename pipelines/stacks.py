@@ -155,10 +155,9 @@ def _types(name: str, creates: bool, changes: tuple[Change, ...], settings: Sett
 
 def discard(change_set: ChangeSet, settings: Settings) -> None:
     """Forget a change set, and the stack that was only a place for it."""
-    service = client("cloudformation", settings)
-    service.delete_change_set(ChangeSetName=change_set.id)
+    client("cloudformation", settings).delete_change_set(ChangeSetName=change_set.id)
     if change_set.creates:
-        service.delete_stack(StackName=change_set.stack_name)
+        delete(change_set.stack_name, settings)
 
 
 def execute(change_set: ChangeSet, settings: Settings, progress: Progress) -> None:
