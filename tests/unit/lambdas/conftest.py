@@ -116,9 +116,8 @@ class Cloud:
         self.tokens[token] = arn, said
         self.parameters[arn] = {item["Name"]: item["Value"] for item in asked["PipelineParameters"]}
         facts = {"StartTime": datetime.now(UTC), "PipelineExecutionStatus": "Executing"}
-        self.executions.append(
-            {"PipelineExecutionArn": arn, "PipelineExecutionDisplayName": asked["PipelineExecutionDisplayName"], **facts}
-        )
+        said = {key: asked[key] for key in ("PipelineExecutionDisplayName", "PipelineExecutionDescription")}
+        self.executions.append({"PipelineExecutionArn": arn, **said, **facts})
         return {"PipelineExecutionArn": arn}
 
     def ListPipelineParametersForExecution(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
