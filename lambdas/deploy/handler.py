@@ -77,7 +77,8 @@ def _once(news: events.News) -> dict[str, str]:
 
 def _announce(endpoint: str, record: Record) -> None:
     failed = record.state == "failed"
-    metrics.add_metric(names.UPDATES_FAILED if failed else names.UPDATES_DONE, MetricUnit.Count, 1)
+    if record.state != "replaced":
+        metrics.add_metric(names.UPDATES_FAILED if failed else names.UPDATES_DONE, MetricUnit.Count, 1)
     (log.error if failed else log.info)("update ended", extra=outcome.message(endpoint, record))
     topic = os.environ.get("HOUSING_TOPIC_ARN", "")
     if topic:

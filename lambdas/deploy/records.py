@@ -16,7 +16,8 @@ from pipelines.aws import error_code, is_unreadable
 
 FOLDER = "housing/deployments"
 
-State = Literal["waiting", "begun", "in service", "failed"]
+State = Literal["waiting", "begun", "in service", "failed", "replaced"]
+ENDED: frozenset[State] = frozenset({"in service", "failed", "replaced"})
 TableState = Literal["", "waiting", "published", "missing"]
 
 
@@ -31,8 +32,8 @@ class Record:
     Attributes
     ----------
     event, package, version, execution : the approval's event, the package, and the pipeline execution that made it.
-    config : name of the endpoint configuration.
-    state : `waiting` until the endpoint is free, `begun` until it has settled.
+    config, before : name of the endpoint configuration, and of the one that was in service when the update began.
+    state : `waiting` until the endpoint is free, `begun` until it has settled; `replaced` when a third configuration is in service then.
     action, started : what was done to the endpoint and since when (ISO 8601).
     reason : of a failure.
     table : state of the precomputed table; empty at an endpoint that has none.
@@ -44,6 +45,7 @@ class Record:
     version: int
     execution: str
     config: str
+    before: str = ""
     state: State = "waiting"
     action: str = ""
     started: str = ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
-from lambdas.deploy.records import Record, Records
+from lambdas.deploy.records import ENDED, Record, Records
 from lambdas.deploy.table import publish
 from pipelines import endpoint_state as state
 from pipelines import registry
@@ -51,8 +51,8 @@ def decided(news: Decision, desk: Desk) -> dict[str, str]:
 
     Only the newest approved package goes into service, whatever the order in which approvals arrive.
     """
-    group = f":model-package/{desk.settings.model_package_group}/"
-    if news.status != "Approved" or group not in news.package:
+    group = f":model-package/{desk.settings.model_package_group}/".lower()  # ARNs are in lower case, whatever the name is
+    if news.status != "Approved" or group not in news.package.lower():
         return {}
     newest = next(registry.arns(desk.settings, "Approved"), None)
     if newest != news.package:
@@ -94,7 +94,7 @@ def _advance(name: str, tier: Tier | None, record: Record, desk: Desk) -> Record
         after = step(tier, record, desk)
         if after != record:
             record = desk.records.write(name, after)
-    if record.state in {"in service", "failed"} and not record.announced:
+    if record.state in ENDED and not record.announced:
         desk.announce(name, record)
         record = desk.records.write(name, replace(record, announced=True))
     return record
@@ -113,12 +113,20 @@ def _begin(tier: Tier | None, record: Record, desk: Desk) -> Record:
     try:
         require_accepted(tier, desk.settings)
         order = order_of(package, tier, desk.settings)
+        before = _in_service(tier, desk)
         begun = begin(order, desk.settings)
     except (PipelinesError, ClientError) as error:
         return replace(record, state="failed", reason=_lasting(error, tier, desk))
     if begun.action == "busy":
         return record
-    return replace(record, state="begun", config=order.config_name, action=begun.action, started=begun.started.isoformat())
+    began = replace(record, state="begun", config=order.config_name, before=before)
+    return replace(began, action=begun.action, started=begun.started.isoformat())
+
+
+def _in_service(tier: Tier, desk: Desk) -> str:
+    """The configuration that answers now, empty when there is none."""
+    there = state.describe(client("sagemaker", desk.settings), tier.endpoint_name)
+    return str(there["EndpointConfigName"]) if there and there["EndpointStatus"] != "Creating" else ""
 
 
 def _finish(tier: Tier | None, record: Record, desk: Desk) -> Record:
@@ -127,6 +135,8 @@ def _finish(tier: Tier | None, record: Record, desk: Desk) -> Record:
     there = state.describe(client("sagemaker", desk.settings), tier.endpoint_name)
     if there is not None and there["EndpointStatus"] not in state.SETTLED:
         return record
+    if there is not None and there["EndpointStatus"] == "InService" and there["EndpointConfigName"] not in {record.config, record.before}:
+        return replace(record, state="replaced", reason=f"another update put {there['EndpointConfigName']} in service")
     order = Order(tier, [], {"EndpointConfigName": record.config})
     begun = Begun(cast("Action", record.action), datetime.fromisoformat(record.started))
     try:

@@ -168,6 +168,18 @@ def test_the_command_joins_what_the_function_began_and_the_function_finishes_wha
     assert outcomes() == [(1, "in service"), (2, "failed")]
 
 
+def test_an_update_by_hand_to_something_else_is_no_failure(aws: Any, settings: Settings, register: Register, outcomes: Any) -> None:
+    states(decided(register("a"), settings, "1"))
+    settled(aws, settings)
+    states(changed(settings))
+    assert states(decided(register("b"), settings, "2")) == ["begun"]
+    other = settings.model_copy(update={"endpoint_instance_type": "ml.m5.large"})
+    (done,) = endpoint.deploy(registry.newest(settings, "Approved"), other)
+    assert states(changed(settings)) == ["replaced"]
+    assert endpoint_state.describe(aws.client("sagemaker"), settings.endpoint_name)["EndpointConfigName"] == done.config_name
+    assert outcomes() == [(1, "in service"), (2, "replaced")]
+
+
 @pytest.mark.parametrize("fault", [{}, {"TOY_EXIT": "1"}], ids=["a good model", "a bad one"])
 def test_command_and_function_at_once_come_to_the_same_end(
     aws: Any, settings: Settings, register: Register, outcomes: Any, fault: dict[str, str]
