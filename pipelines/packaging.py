@@ -156,7 +156,11 @@ def _code(modules: list[Module], folder: Path) -> dict[str, bytes]:
 
 def _files(name: str) -> dict[str, bytes]:
     """The data files of a function, and the licences of what is vendored."""
-    content = {place: (_root() / place).read_bytes() for place in DATA.get(name, ())}
+    content = {}
+    for place in DATA.get(name, ()):
+        if not (_root() / place).is_file():
+            raise DeploymentError(f"{place}: is not here, and {name}.zip holds it; build the zips from a checkout of the repository")
+        content[place] = (_root() / place).read_bytes()
     for package in VENDORED.values():
         try:
             licences = [file for file in distribution(package).files or () if file.name.startswith("LICENSE")]

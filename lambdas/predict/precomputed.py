@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -20,7 +20,7 @@ from lambdas.predict.render import StoredPrediction, body
 from lambdas.predict.shape import Shape
 from lambdas.predict.targets import Outcome, TargetError
 from lambdas.shared.http import JSON, Answer, Call
-from pipelines.signed import SignedConnection, SignedError
+from pipelines.signed import KEPT, SignedConnection, SignedError
 
 POINTER = "housing/precomputed/current.json"
 POINTER_SECONDS = 60.0
@@ -89,12 +89,9 @@ class Precomputed:
         stored = shape.stored
         if stored is None:
             return Outcome(None, stale)
-        predictions = []
-        for region in stored.regions:
-            prediction = self._prediction(f"{pointer.folder}{quote(region, safe='')}.json", region, until)
-            if prediction is None:
-                return Outcome(None, stale)
-            predictions.append(prediction)
+        predictions = self._predictions(pointer.folder, stored.regions, until)
+        if predictions is None:
+            return Outcome(None, stale)
         content = body(stored, predictions, pointer.months_per_period)
         return Outcome(None if content is None else Answer(200, content, {"content-type": JSON}), stale)
 
@@ -113,6 +110,18 @@ class Precomputed:
             self._stale = False
         self._fresh_until = self._clock() + (RENEWAL_SECONDS if self._stale else POINTER_SECONDS)
         return self._pointer, self._stale
+
+    def _predictions(self, folder: str, regions: Sequence[str], until: float) -> list[StoredPrediction] | None:
+        """The regions of the table, read at once where the worker lacks several; None when the table lacks one."""
+        keys = {region: f"{folder}{quote(region, safe='')}.json" for region in regions}
+        lacking = [region for region in regions if keys[region] not in self._kept]
+        if len(lacking) > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(min(KEPT, len(lacking))) as readers:
+                list(readers.map(lambda region: self._prediction(keys[region], region, until), lacking))
+        found = [prediction for region in regions if (prediction := self._prediction(keys[region], region, until)) is not None]
+        return found if len(found) == len(regions) else None
 
     def _prediction(self, key: str, region: str, until: float) -> StoredPrediction | None:
         """A region of the table, None when the table does not have it."""

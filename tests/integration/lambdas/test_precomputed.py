@@ -126,6 +126,14 @@ def test_a_worker_asks_s3_once_for_a_region_and_once_a_minute_for_the_table(aws:
     assert len(aws.paths("Atlantis")) == 1
 
 
+def test_many_regions_are_read_at_once(aws: Aws, predict: ModuleType, model: Model) -> None:
+    aws.drip_seconds = 0.05
+    body = json.dumps({"inputs": [{"item_id": region} for region in model.forecaster.regions]})
+    response = predict.handler(event(body), None)
+    assert response["body"].encode() == served(model, body)
+    assert len(aws.connections) > 2
+
+
 def table_of(predict: ModuleType) -> Any:
     return predict.service._router._targets["precomputed"]
 
