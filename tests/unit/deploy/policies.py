@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.unit.deploy.template import Document, Statement, of_type, statements
+from tests.unit.deploy.template import Document, Statement, of_type, statements, texts
 
 JUSTIFIED = Path(__file__).parents[3] / "deploy" / "aws" / "justified.yaml"
 
@@ -97,3 +98,37 @@ def tls_alone(template: Document) -> list[str]:
             covered |= {str(item.get("Ref")) for item in (target if isinstance(target, list) else [target])}
         faults += [f"{name}: answers without TLS" for name in of_type(template, kind) if name not in covered]
     return faults
+
+
+def too_long(template: Document) -> list[str]:
+    """IAM's limits without white space: 6,144 characters for a managed policy, 10,240 for all that stand in one role."""
+    faults = []
+    for kind, limit in (("AWS::IAM::ManagedPolicy", 6144), ("AWS::IAM::Role", 10240)):
+        for name, item in of_type(template, kind).items():
+            documents = [policy["PolicyDocument"] for policy in item.get("Policies", [])] or [item.get("PolicyDocument", {})]
+            length = sum(len(_written_out(document)) for document in documents)
+            if length > limit:
+                faults.append(f"{name}: {length} characters, and IAM takes {limit}")
+    return faults
+
+
+def _written_out(value: Any) -> str:
+    """The document as CloudFormation would write it, every option on, names of the default length and the longest region."""
+
+    def plain(part: Any) -> Any:
+        if isinstance(part, list):
+            return [plain(item) for item in part if item != {"Ref": "AWS::NoValue"}]
+        if not isinstance(part, dict):
+            return part
+        if "Fn::If" in part:
+            return plain(part["Fn::If"][1])
+        if part and set(part) <= {"Ref", "Fn::Sub", "Fn::GetAtt"}:
+            return _REFERENCE.sub(lambda found: _LENGTHS.get(found[0], "housing-forecast-name"), texts(part)[0])
+        return {key: plain(item) for key, item in part.items()}
+
+    return json.dumps(plain(value), separators=(",", ":"))
+
+
+_ARN = "arn:aws:iam::123456789012:role/housing-sagemaker"
+_LENGTHS = {"${AWS::Partition}": "aws", "${AWS::Region}": "ap-southeast-1", "${AWS::AccountId}": "123456789012"}
+_LENGTHS |= {f"${{{name}.Arn}}": _ARN for name in ("DataBucket", "Key", "Repository", "SageMakerRole", "IngestRole")}

@@ -65,7 +65,6 @@ NOT_CALLED: dict[str, dict[str, str]] = {
     "caller": {
         "create_bucket": "the stack makes the bucket",
         "put_bucket_tagging": "the stack makes the bucket",
-        "delete_bucket": "whoever removes the stack removes the bucket",
         "describe_cluster": "people of the cluster have a policy of their own (deploy/eks)",
         "describe_job": "a function of pipelines/details.py",
         "publish": "the function of pipelines/precomputed.py",
@@ -75,21 +74,23 @@ NOT_CALLED: dict[str, dict[str, str]] = {
 """Names that look like operations, or operations that this role is not to call, and why."""
 
 ROLES = {
-    "predict": "PredictRole",
-    "status": "StatusRole",
-    "train": "TrainRole",
-    "deploy": "DeployRole",
-    "ci": "CiRole",
-    "caller": "CallerPolicy",
+    "predict": {"PredictRole"},
+    "status": {"StatusRole"},
+    "train": {"TrainRole"},
+    "deploy": {"DeployRole"},
+    "ci": {"CiRole"},
+    "caller": {"CallerPolicy", "OperatorPolicy"},
 }
 STACKS = tuple(
     f"{place}.py" for place in ("pipelines/artifacts", "pipelines/bootstrap", "pipelines/stacks", "pipelines/templates", "cli/bootstrap")
 )
 """What makes the stacks: run by whoever bootstraps, and by a workflow, but by no other role."""
+UNDOING = {"pipelines/leftovers.py"}
+"""What removes the stacks with all that they kept: an administrator's, as the first bootstrap is."""
 
 
 def allowed(template: Document, role: str) -> set[str]:
-    return {a for s in statements(template) if s.owner == ROLES[role] and s.kind == "identity" and s.allows for a in s.texts("Action")}
+    return {a for s in statements(template) if s.owner in ROLES[role] and s.kind == "identity" and s.allows for a in s.texts("Action")}
 
 
 def called(role: str) -> set[str]:
@@ -100,7 +101,7 @@ def called(role: str) -> set[str]:
 def said(role: str) -> frozenset[str]:
     if role in ("caller", "ci"):
         found = calls.held([ROOT / "pipelines", ROOT / "cli"])
-        names = {name for name, places in found.items() if (places & set(STACKS) if role == "ci" else places - set(STACKS))}
+        names = {name for name, places in found.items() if (places & set(STACKS) if role == "ci" else places - set(STACKS) - UNDOING)}
     else:
         ours = [module.path for module in closure(f"lambdas.{role}.handler") if module.name.partition(".")[0] in ("lambdas", "pipelines")]
         names = calls.reached(ours, "handler")

@@ -24,7 +24,9 @@ def trusting(template: Document, role: str) -> Document:
     return found
 
 
-@pytest.mark.parametrize("rule", [policies.unjustified, policies.handed_on, policies.trust, policies.secret_readers, policies.tls_alone])
+@pytest.mark.parametrize(
+    "rule", [policies.unjustified, policies.handed_on, policies.trust, policies.secret_readers, policies.tls_alone, policies.too_long]
+)
 def test_the_template_keeps_the_rule(template: Document, rule: Callable[[Document], list[str]]) -> None:
     assert rule(template) == []
 
@@ -69,6 +71,7 @@ FAULTS: list[tuple[str, Callable[[Document], list[str]], Spoil]] = [
         policies.secret_readers,
         lambda t: identity(t, "TrainRole").update(Action="secretsmanager:GetSecretValue"),
     ),
+    ("a policy that IAM refuses", policies.too_long, lambda t: identity(t, "TrainRole").update(Resource=["arn:aws:s3:::bucket/key"] * 500)),
     ("a bucket without TLS", policies.tls_alone, lambda t: t["Resources"].pop("LogBucketPolicy")),
     ("a queue without TLS", policies.tls_alone, lambda t: t["Resources"]["QueuePolicy"]["Properties"].update(Queues=[{"Ref": "Triggers"}])),
 ]
