@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Build the images: containers/build.sh [options]. IMAGE_TAG (git, date, v1.2.3, or a word) says what they are called; see common.sh.
-#   --target NAME       train, serve or serve-cpu; may be repeated; without it all
-#   --compute cpu|gpu   what train and serve compute on (gpu); with cpu train is train-cpu
+#   --target NAME       train, serve, serve-cpu, or train-cpu; may be repeated; without it the first three
 #   --base IMAGE        another base image, as NAME@sha256:DIGEST
 #   --wheels IMAGE      wheels in /wheels, preferred to the index, e.g. PyTorch for CPUs; its own index is then not asked
 #   --weights IMAGE     weights of foundation models in /weights, copied to /opt/weights
@@ -14,12 +13,12 @@ cd "$(dirname "$0")/.."
 # shellcheck source=containers/common.sh
 . containers/common.sh
 
-builder=docker dry_run=no compute=gpu base='' weights='' wheels='' ca='' pip_conf='' torch_index='' chosen=()
+builder=docker dry_run=no base='' weights='' wheels='' ca='' pip_conf='' torch_index='' chosen=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --dry-run) dry_run=yes; shift; continue ;;
         --help | -h) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-        --target | --compute | --base | --weights | --wheels | --ca | --pip-conf | --torch-index | --builder)
+        --target | --base | --weights | --wheels | --ca | --pip-conf | --torch-index | --builder)
             [ $# -ge 2 ] || fail "$1: a value is missing" ;;
         *) fail "$1: no such option; see --help" ;;
     esac
@@ -32,9 +31,8 @@ while [ $# -gt 0 ]; do
 done
 [ ${#chosen[@]} -gt 0 ] || chosen=("${TARGETS[@]}")
 for target in "${chosen[@]}"; do
-    [[ " ${TARGETS[*]} " = *" $target "* ]] || fail "--target $target: must be one of ${TARGETS[*]}"
+    known_target "$target"
 done
-[[ $compute = cpu || $compute = gpu ]] || fail "--compute $compute: must be cpu or gpu"
 for file in "$ca" "$pip_conf"; do [ -z "$file" ] || [ -r "$file" ] || fail "$file: cannot be read"; done
 tags=$(tags_of "${IMAGE_TAG:-git}")
 [ "$dry_run" = yes ] || find_engine
@@ -46,7 +44,7 @@ base=${base:-$default_base}
 arguments() { # TARGET
     local version
     version=$(head -n 1 <<<"$tags")
-    printf '%s\n' --file containers/Dockerfile --target "$1" --build-arg "BASE_IMAGE=$base" --build-arg "COMPUTE=$compute"
+    printf '%s\n' --file containers/Dockerfile --target "$1" --build-arg "BASE_IMAGE=$base"
     [ -z "$wheels" ] || printf '%s\n' --build-arg "WHEELS_IMAGE=$wheels" --build-arg "TORCH_INDEX=$torch_index"
     [ -z "$torch_index" ] || [ -n "$wheels" ] || printf '%s\n' --build-arg "TORCH_INDEX=$torch_index"
     [ -z "$weights" ] || printf '%s\n' --build-arg "WEIGHTS_IMAGE=$weights"
@@ -69,10 +67,8 @@ builder_words() {
 }
 
 for target in "${chosen[@]}"; do
-    name=$target
-    [ "$compute" = gpu ] || [ "$target" = serve-cpu ] || name=$target-cpu
     mapfile -t options < <(arguments "$target")
-    while read -r tag; do options+=(--tag "$REPOSITORY:$tag"); done < <(target_tags "$name")
+    while read -r tag; do options+=(--tag "$REPOSITORY:$tag"); done < <(target_tags "$target")
     read -r -a words < <(builder_words)
     run "${words[@]}" "${options[@]}" .
 done

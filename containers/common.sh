@@ -10,6 +10,10 @@ run() {
     if [ "${dry_run:-}" = yes ]; then printf '+ %s\n' "$(printf '%q ' "$@")"; else "$@"; fi
 }
 
+known_target() {
+    [[ " ${TARGETS[*]} train-cpu " = *" $1 "* ]] || fail "--target $1: must be one of ${TARGETS[*]} train-cpu"
+}
+
 revision() { git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown; }
 
 # The names that an image goes by, one a line, from IMAGE_TAG:

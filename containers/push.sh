@@ -41,7 +41,7 @@ fi
 
 names=()
 for target in "${chosen[@]}"; do
-    [[ " ${TARGETS[*]} " = *" $target "* ]] || fail "--target $target: must be one of ${TARGETS[*]}"
+    known_target "$target"
     while read -r tag; do names+=("$tag"); done < <(target_tags "$target")
 done
 

@@ -90,6 +90,5 @@ find_daemon
 find_base
 find_index
 export IMAGE_TAG=test
-containers/build.sh --target serve-cpu --base "$base" "${options[@]}"
-containers/build.sh --target train --compute cpu --base "$base" "${options[@]}"
+containers/build.sh --target serve-cpu --target train-cpu --base "$base" "${options[@]}"
 TEST_IMAGE_BUILD="$(printf '%q ' containers/build.sh --base "$base" "${options[@]}")" nice -n 10 .venv/bin/python -m pytest containers/tests "$@"

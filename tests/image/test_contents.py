@@ -108,4 +108,3 @@ def test_weights_are_baked_in_from_an_image(tmp_path: Path) -> None:
     assert docker("run", "--rm", "--entrypoint", "ls", f"{SERVE}-weighty", "/opt/weights/tiny-model") == "config.json"
     build("serve-cpu", "test")
     assert docker("run", "--rm", "--entrypoint", "ls", SERVE, "/opt/weights") == ""
-    assert len([layer for layer in layers(f"{SERVE}-weighty") if layer not in layers(SERVE)]) == 1

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -80,7 +81,7 @@ def travel(sandbox: str, folder: Path) -> Outcome:
         housing("deploy", "--yes")
         containers = docker("ps", "--format", "{{.Image}}")
         assert (SERVE in containers) == (sandbox == "docker")
-        prediction = housing("predict", "--region", "Town A", "--json")
+        prediction = asked(lifecycle.env(folder / "home"))
         housing("results", "--out", str(folder / "out"))
         pods = pods_work(lifecycle.env(folder / "home")) if sandbox == "docker" else ""
     finally:
@@ -88,15 +89,22 @@ def travel(sandbox: str, folder: Path) -> Outcome:
     return Outcome((folder / "out" / "forecasts.csv").read_bytes(), prediction, pods)
 
 
+def client(service: str, aws: dict[str, str]) -> Any:
+    key = {"region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return boto3.client(service, endpoint_url=aws["AWS_ENDPOINT_URL"], **key)
+
+
+def asked(aws: dict[str, str]) -> str:
+    """What the endpoint answers."""
+    body = json.dumps({"inputs": [{"item_id": "Town A"}]})
+    runtime = client("sagemaker-runtime", aws)
+    answer: bytes = runtime.invoke_endpoint(EndpointName="housing-forecast", ContentType="application/json", Body=body)["Body"].read()
+    return answer.decode()
+
+
 def pods_work(aws: dict[str, str]) -> str:
     """What the containers of pods say, with the user, rights and environment of their manifests: one trains, one fetches the model."""
-    key = {
-        "region_name": "us-east-1",
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": "test",
-        "endpoint_url": aws["AWS_ENDPOINT_URL"],
-    }
-    pages = boto3.client("s3", **key).get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="housing/executions/")
+    pages = client("s3", aws).get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="housing/executions/")
     keys = [item["Key"] for page in pages for item in page["Contents"]]
     (prepared,) = [found.removesuffix("/key/key.json") for found in keys if found.endswith("/key/key.json")]
     (model,) = [found for found in keys if found.endswith("ensemble/model/model.tar.gz")]
