@@ -29,7 +29,7 @@ from lambdas.train import request
 from lambdas.train.start import Started, start
 from lambdas.train.trigger import Trigger, from_event
 from pipelines import handover
-from pipelines.errors import PipelinesError
+from pipelines.errors import DeploymentError, PipelinesError
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -66,7 +66,7 @@ def _batch(records: list[Any], context: Any) -> dict[str, Any]:
     """Each message alone: one that fails is named, so that it alone comes again."""
     failed = []
     for record in records:
-        message = record.get("messageId", "")
+        message = str(record.get("messageId", "")) if isinstance(record, Mapping) else ""
         try:
             if _remaining(context) < RESERVE_MILLISECONDS:
                 raise TimeoutError("too little time left in this invocation")
@@ -110,14 +110,23 @@ def _answer(event: Any, request_id: str) -> dict[str, Any]:
 
 
 def _start(trigger: Trigger) -> Started:
-    cluster = os.environ.get("HOUSING_EKS_CLUSTER", "") if os.environ.get("HOUSING_BACKEND") == "eks" else ""
-    started = start(trigger, settings(), cluster)
+    started = start(trigger, settings(), _cluster())
     metrics.add_metric(names.DUPLICATES if started.duplicate else names.EXECUTIONS_STARTED, MetricUnit.Count, 1)
     log.info(
         "there already" if started.duplicate else "started",
         extra={"execution": started.id, "trigger": trigger.name, "reason": trigger.reason},
     )
     return started
+
+
+def _cluster() -> str:
+    """The cluster that trains, empty where SageMaker does. DeploymentError names the variable that is wrong."""
+    backend, cluster = os.environ.get("HOUSING_BACKEND") or "sagemaker", os.environ.get("HOUSING_EKS_CLUSTER", "")
+    if backend not in {"sagemaker", "eks"}:
+        raise DeploymentError(f"HOUSING_BACKEND: {backend!r}: write sagemaker or eks")
+    if backend == "eks" and not cluster:
+        raise DeploymentError("HOUSING_EKS_CLUSTER: is empty; with HOUSING_BACKEND=eks it names the cluster that trains")
+    return cluster if backend == "eks" else ""
 
 
 def _accepted(started: Started, stage: str) -> Answer:
@@ -148,7 +157,7 @@ def _failed(error: Exception, message: str) -> None:
     log.error("to be delivered again", extra={"message_id": message, "reason": str(error)}, exc_info=not expected)
 
 
-def _body(record: Mapping[str, Any]) -> Any:
+def _body(record: Any) -> Any:
     try:
         return json.loads(record["body"])
     except (KeyError, TypeError, ValueError, RecursionError):

@@ -1,8 +1,8 @@
 """A training for a trigger: on SageMaker the start of an execution of the pipeline, on EKS a Job.
 
 Asked again, it is not started again. Three things hold that: SageMaker starts once per ClientRequestToken, as long as it remembers
-the token; long after, the execution is found by its name, which is made of the same key; and the name of a Job is taken. What is not
-held: a redelivery after the execution was started by nobody's memory, that is, once SageMaker no longer lists it.
+the token; long after, the execution is found by its name, which is made of the same key; and on EKS the name of the Job is taken. What
+is not held: a redelivery when SageMaker has forgotten the token and no longer lists the execution, or the cluster the Job.
 """
 
 from __future__ import annotations

@@ -123,3 +123,15 @@ def test_a_machine_of_sagemaker_is_no_parameter_there(train: ModuleType, cloud: 
     body = json.dumps({"parameters": {"TrainingInstanceType": "ml.g5.2xlarge"}})
     answer = train.handler({"requestContext": {"requestId": "g"}, "body": body}, None)
     assert (answer["statusCode"], cluster.posts) == (400, [])
+
+
+@pytest.mark.parametrize(("backend", "cluster", "variable"), [("eks", "", "HOUSING_EKS_CLUSTER"), ("EKS", "housing", "HOUSING_BACKEND")])
+def test_a_wrong_choice_is_named_and_nothing_is_started_elsewhere(  # noqa: PLR0917
+    train: ModuleType, cloud: Any, monkeypatch: pytest.MonkeyPatch, backend: str, cluster: str, variable: str
+) -> None:
+    monkeypatch.setenv("HOUSING_BACKEND", backend)
+    monkeypatch.setenv("HOUSING_EKS_CLUSTER", cluster)
+    cloud.source(gzip.compress(b"region,date,price\nA,2020-01,1\n"))
+    answer = train.handler({"requestContext": {"requestId": "g"}, "body": "{}"}, None)
+    assert (answer["statusCode"], cloud.executions) == (503, [])
+    assert json.loads(answer["body"])["error"]["message"].startswith(f"{variable}: ")
