@@ -35,7 +35,7 @@ OTHERWISE = {
     "s3:PutBucketLifecycleConfiguration": ["s3:PutLifecycleConfiguration"],
     "s3:PutPublicAccessBlock": ["s3:PutBucketPublicAccessBlock"],
     "s3:HeadObject": ["s3:GetObject"],
-    "s3:DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+    "s3:DeleteObjects": ["s3:DeleteObject"],
     "s3:ListObjectVersions": ["s3:ListBucketVersions"],
     "s3:CopyObject": ["s3:GetObject", "s3:PutObject"],
     "lambda:Invoke": ["lambda:InvokeFunction"],

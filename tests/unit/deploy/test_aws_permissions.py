@@ -35,9 +35,8 @@ BY_SAGEMAKER = {
 QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 
 PUSH = [f"ecr:{name}" for name in ("BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload", "DescribeImages")]
-PUSH += [
-    f"ecr:{name}" for name in ("GetAuthorizationToken", "GetDownloadUrlForLayer", "InitiateLayerUpload", "PutImage", "UploadLayerPart")
-]
+PUSH += [f"ecr:{name}" for name in ("DescribeImageScanFindings", "DescribeRepositories", "GetAuthorizationToken", "GetDownloadUrlForLayer")]
+PUSH += [f"ecr:{name}" for name in ("BatchDeleteImage", "InitiateLayerUpload", "PutImage", "UploadLayerPart")]
 
 NOT_IN_THE_CODE: dict[str, dict[str, str]] = {
     "predict": BY_LAMBDA
@@ -46,7 +45,7 @@ NOT_IN_THE_CODE: dict[str, dict[str, str]] = {
     "status": BY_LAMBDA | BY_S3,
     "train": BY_LAMBDA | BY_S3 | dict.fromkeys(QUEUE, "Lambda takes the messages from the queue"),
     "deploy": BY_LAMBDA | BY_S3 | BY_SAGEMAKER,
-    "ci": {"iam:PassRole": "CloudFormation works under a role", **dict.fromkeys(PUSH, "docker pushes the images")},
+    "ci": {"iam:PassRole": "CloudFormation works under a role", **dict.fromkeys(PUSH, "containers/push.sh")},
     "caller": BY_S3
     | BY_SAGEMAKER
     | {"execute-api:Invoke": "API Gateway asks it of who calls", "s3:AbortMultipartUpload": "a transfer that is broken off"},

@@ -39,7 +39,7 @@ def test_there_is_what_the_contracts_name(template: Document) -> None:
     repository = of_type(template, "AWS::ECR::Repository")["Repository"]
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     movable = {one["ImageTagMutabilityExclusionFilterValue"] for one in repository["ImageTagMutabilityExclusionFilters"]}
-    assert (repository["ImageTagMutability"], movable) == ("IMMUTABLE_WITH_EXCLUSION", {"train", "serve", "serve-cpu"})
+    assert (repository["ImageTagMutability"], movable) == ("IMMUTABLE_WITH_EXCLUSION", {"train", "serve", "serve-cpu", "*-latest"})
     assert of_type(template, "AWS::KMS::Key")["Key"]["EnableKeyRotation"] is True
 
 
