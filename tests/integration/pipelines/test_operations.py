@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from cli.faults import one_line
@@ -124,6 +125,16 @@ def test_what_was_made_is_shown_priced_traced_restored_and_removed(aws: Any, run
     assert ran_again == {"QualityGate", "Register", "CreateModel"}, "docs/aws.md: a lost registry comes back without training"
     housing("approve")
     assert registry.newest(Settings(), "Approved").container == artifact
+
+    job = yaml.safe_load(housing("eks", "render", "--execution", "newest", "--step", "baselines"))
+    prepared = job["metadata"]["annotations"]["housing/prepared-uri"]
+    for name in ("prepared/plan.json", "key/key.json"):  # of the first run: the second took Prepare from the cache
+        bucket, _, prefix = prepared.removeprefix("s3://").partition("/")
+        assert aws.client("s3").head_object(Bucket=bucket, Key=f"{prefix}/{name}")["ContentLength"]
+    assert "step xgboost: is not among HOUSING_TRAIN_STEPS" in housing(
+        "eks", "render", "--execution", "newest", "--step", "xgboost", status=1
+    )
+    assert housing("eks", "model").strip() == artifact["ModelDataUrl"]
 
     group = sagemaker.describe_model_package_group(ModelPackageGroupName="operations")["ModelPackageGroupArn"]
     for arn in (sagemaker.describe_endpoint(EndpointName="operations")["EndpointArn"], group):
