@@ -44,7 +44,14 @@ def copied(bucket: str, prefix: str, s3: Any, settings: Settings) -> str:
     for name, file in read.items():
         origin = {"Bucket": bucket, "Key": prefix + name}
         try:
-            s3.copy_object(Bucket=target, Key=folder + name, CopySource=origin, CopySourceIfMatch=file.etag, **encryption)
+            s3.copy_object(
+                Bucket=target,
+                Key=folder + name,
+                CopySource=origin,
+                CopySourceIfMatch=file.etag,
+                TaggingDirective="REPLACE",  # to copy an uploader's tags would take a right of its own
+                **encryption,
+            )
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in {"PreconditionFailed", "412"}:
                 raise refused("upload_changed", prefix + name, "was replaced while it was read; the newer upload counts", 409) from error
