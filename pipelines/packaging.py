@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, distribution
@@ -180,6 +181,19 @@ def _write(archive: Path, content: dict[str, bytes]) -> None:
             target.writestr(entry, content[place], compresslevel=9)
 
 
+def main(argv: Sequence[str]) -> str:
+    """Build into the folder that is named; returns a line per zip.
+
+    Errors: SystemExit with one line that says what is wrong.
+    """
+    if len(argv) != 1:
+        raise SystemExit("packaging: name the folder for the zips: python -m pipelines.packaging build/lambdas")
+    try:
+        built = build(Path(argv[0]))
+    except (DeploymentError, OSError) as error:
+        raise SystemExit(f"packaging: {error}") from error
+    return "".join(f"{path}: {path.stat().st_size} bytes\n" for path in built.values())
+
+
 if __name__ == "__main__":
-    for _name, _path in build(Path(sys.argv[1])).items():
-        sys.stdout.write(f"{_path} {_path.stat().st_size}\n")
+    sys.stdout.write(main(sys.argv[1:]))

@@ -25,6 +25,8 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
 from urllib3.exceptions import TimeoutError as NoAnswerError
 from urllib3.util.ssl_ import create_urllib3_context
 
+from pipelines.errors import DeploymentError
+
 CONNECT_SECONDS = 2.0
 KEPT = 8
 """Connections that are kept open, for as many threads."""
@@ -68,7 +70,7 @@ class Connection:
     def __init__(self, base_url: str) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{base_url!r}: is no address; write https://HOST")
+            raise DeploymentError(f"{base_url!r}: is no address; write https://HOST")
         self.base_url = base_url.rstrip("/")
         self.path = parts.path.rstrip("/")
         if parts.scheme == "https":
@@ -146,17 +148,17 @@ def _authorities() -> str:
 
 
 def region() -> str:
-    """The region of the environment; ValueError when it names none."""
+    """The region of the environment; DeploymentError when it names none."""
     found = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if not found:
-        raise ValueError("AWS_REGION: names no region; set it, for example to us-east-1")
+        raise DeploymentError("AWS_REGION: names no region; set it, for example to us-east-1")
     return found
 
 
 def credentials() -> Any:
     """The caller's credentials: those of the environment at once, else what botocore's chain finds (which renews them).
 
-    Errors: ValueError when there are none.
+    Errors: DeploymentError when there are none.
     """
     key, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
     if key and secret:
@@ -165,7 +167,7 @@ def credentials() -> Any:
 
     found = Session().get_credentials()
     if found is None:
-        raise ValueError("credentials: none found; configure them as for the AWS command line")
+        raise DeploymentError("credentials: none found; configure them as for the AWS command line")
     return found
 
 

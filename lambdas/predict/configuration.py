@@ -36,6 +36,8 @@ class Configuration:
         eks_url = environment.get("HOUSING_EKS_URL", "")
         if backend == "eks" and not eks_url:
             raise ValueError("HOUSING_EKS_URL: is empty; with HOUSING_BACKEND=eks it is the address of the forecast service")
+        if eks_url and not eks_url.startswith(("http://", "https://")):
+            raise ValueError(f"HOUSING_EKS_URL: {eks_url!r}: is no address; write https://HOST")
         return cls(
             table=read_table(environment.get("HOUSING_ROUTES", ""), backend),
             endpoint=environment.get("HOUSING_ENDPOINT_NAME", "housing-forecast"),

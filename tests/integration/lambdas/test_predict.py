@@ -165,6 +165,31 @@ def test_a_target_that_keeps_failing_is_left_alone(aws: Aws, predict: ModuleType
     assert len(aws.paths("/gpu/")) == 3
 
 
+def metrics(text: str) -> list[dict[str, Any]]:
+    """The sets of metrics in what was printed."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith('{"_aws"')]
+
+
+def test_metrics_tell_who_answered_who_failed_and_which_breaker_opened(
+    aws: Aws, predict: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.replies["gpu"] = FAULTS["fails"]
+    seen: list[dict[str, Any]] = []
+    for _ in range(4):
+        predict.handler(event(COMPLEX), None)
+        seen += metrics(capsys.readouterr().out)
+    answered, failed = [[one for one in seen if one["route"] == route] for route in ("cpu", "gpu")]
+    assert [(one["Requests"], one["Degraded"], one["Latency"][0] > 0) for one in answered] == [([1.0], [1.0], True)] * 4
+    assert ["BreakerOpened" in one for one in failed] == [False, False, True, False]
+    assert all(one["Fallbacks"] == [1.0] for one in failed)
+    aws.replies |= {"cpu": FAULTS["throttles"], "gpu": FAULTS["throttles"]}
+    predict.handler(event(SIMPLE), None)
+    last = metrics(capsys.readouterr().out)[0]
+    assert (last["route"], last["Throttled"], "Failed" in last, "Refused" in last) == ("none", [1.0], False, False)
+    predict.handler(event("{"), None)
+    assert metrics(capsys.readouterr().out)[0]["Refused"] == [1.0]
+
+
 def test_throttling_opens_no_breaker(aws: Aws, predict: ModuleType) -> None:
     aws.replies["gpu"] = FAULTS["throttles"]
     for _ in range(5):
@@ -278,7 +303,7 @@ def test_on_eks_the_service_answers(aws: Aws, start: Start) -> None:
     [
         ({"backend": "gke"}, "HOUSING_BACKEND: 'gke': write sagemaker or eks"),
         ({"backend": "eks"}, "HOUSING_EKS_URL: is empty"),
-        ({"backend": "eks", "eks_url": "forecast"}, "'forecast': is no address"),
+        ({"backend": "eks", "eks_url": "forecast"}, "HOUSING_EKS_URL: 'forecast': is no address"),
         ({"routes": "{"}, "HOUSING_ROUTES: not JSON"),
         ({"routes": "[]"}, "HOUSING_ROUTES: write a list of rows"),
         ({"routes": '[{"route": "tpu"}]'}, r"HOUSING_ROUTES\[0\].route: 'tpu': write one of precomputed, cpu, gpu, eks"),

@@ -184,7 +184,7 @@ def test_without_an_endpoint_url_it_is_amazons(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize("url", ["", "forecast", "ftp://x", "http://"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="is no address; write https://HOST"):
+    with pytest.raises(DeploymentError, match="is no address; write https://HOST"):
         Connection(url)
 
 
@@ -194,9 +194,9 @@ def test_without_credentials_or_region_one_line_says_so(monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", f"{tmp_path}/none")
     monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/none")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(ValueError, match="AWS_REGION: names no region"):
+    with pytest.raises(DeploymentError, match="AWS_REGION: names no region"):
         Endpoint("housing-forecast")
-    with pytest.raises(ValueError, match="credentials: none found"):
+    with pytest.raises(DeploymentError, match="credentials: none found"):
         Endpoint("housing-forecast", "us-east-1")
 
 
