@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -119,3 +120,15 @@ def test_an_event_without_meaning_is_refused(status: ModuleType, cloud: Any) -> 
         response = status.handler(event, CONTEXT)
         assert response.get("statusCode") == 400 or "error" in response
     assert not cloud.calls
+
+
+def test_no_request_makes_it_fail(status: ModuleType, cloud: Any) -> None:
+    dice = random.Random(2)
+    parts = ["v1", "executions", "jobs", "..", "%00", "\ud800", "a" * 12, "0" * 32, "", "é", "\n", "x" * 9000]
+    fields = ["rawPath", "requestContext", "headers", "body", "execution", "job", "isBase64Encoded"]
+    for _ in range(2000):
+        event = get("/" + "/".join(dice.choices(parts, k=dice.randint(0, 4))))
+        if dice.random() < 0.5:
+            event[dice.choice(fields)] = dice.choice([None, [], {}, 1, "x", "\ud800", {"stage": 1}])
+        answer = status.handler(event, CONTEXT)
+        assert answer.get("statusCode", 404) in {200, 400, 404}, event
