@@ -21,6 +21,7 @@ EVERYTHING = {
     "DeploymentRoleArn": "arn:aws:iam::123456789012:role/cloudformation",
     "DirectApi": "true",
     "EksCluster": "housing",
+    "ExperimentName": "housing",
     "GitHubRepository": "example/housing",
     "GradualDeployments": "true",
     "JwtAudience": "housing",

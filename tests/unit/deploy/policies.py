@@ -85,6 +85,17 @@ def secret_readers(template: Document) -> list[str]:
     return [f"{owner}: reads the secret" for owner in sorted(found ^ {"IngestRole"})]
 
 
+def mute_rules(template: Document) -> list[str]:
+    """EventBridge says of no account or rule when it publishes to a topic: a condition would lose every message without a word."""
+    return [
+        f"{s.owner}.{s.sid}: EventBridge never meets a condition here"
+        for s in statements(template)
+        if s.kind in ("AWS::SNS::TopicPolicy", "AWS::KMS::Key")
+        and "events.amazonaws.com" in str(s.fields.get("Principal"))
+        and s.fields.get("Condition")
+    ]
+
+
 def tls_alone(template: Document) -> list[str]:
     """Every bucket, queue and topic refuses what comes without TLS."""
     faults = []

@@ -13,10 +13,10 @@ from tests.unit.deploy.template import Document, statements
 Spoil = Callable[[Document], Any]
 
 
-def identity(template: Document, role: str, position: int = 0) -> Document:
-    """A statement of a role's first policy."""
-    found: Document = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][position]
-    return found
+def identity(template: Document, role: str, sid: str = "") -> Document:
+    """A statement of a role's first policy: that of the name, or else the first."""
+    found: list[Document] = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    return next(one for one in found if one.get("Sid") == sid) if sid else found[0]
 
 
 def trusting(template: Document, role: str) -> Document:
@@ -24,9 +24,11 @@ def trusting(template: Document, role: str) -> Document:
     return found
 
 
-@pytest.mark.parametrize(
-    "rule", [policies.unjustified, policies.handed_on, policies.trust, policies.secret_readers, policies.tls_alone, policies.too_long]
-)
+RULES = [policies.unjustified, policies.handed_on, policies.trust, policies.secret_readers, policies.tls_alone, policies.mute_rules]
+RULES += [policies.too_long]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_template_keeps_the_rule(template: Document, rule: Callable[[Document], list[str]]) -> None:
     assert rule(template) == []
 
@@ -52,8 +54,8 @@ FAULTS: list[tuple[str, Callable[[Document], list[str]], Spoil]] = [
         policies.unjustified,
         lambda t: identity(t, "TrainRole").update(Resource={"Fn::If": ["HasNat", "*", "arn:aws:s3:::b/k"]}),
     ),
-    ("a role for any service", policies.handed_on, lambda t: identity(t, "SageMakerRole", 2).pop("Condition")),
-    ("any role", policies.handed_on, lambda t: identity(t, "SageMakerRole", 2).update(Resource="*")),
+    ("a role for any service", policies.handed_on, lambda t: identity(t, "SageMakerRole", "HandsItselfAndIngestToJobs").pop("Condition")),
+    ("any role", policies.handed_on, lambda t: identity(t, "SageMakerRole", "HandsItselfAndIngestToJobs").update(Resource="*")),
     ("any account's people", policies.trust, lambda t: trusting(t, "PredictRole").update(Principal={"AWS": "*"})),
     ("another account's SageMaker", policies.trust, lambda t: trusting(t, "SageMakerRole").pop("Condition")),
     (
@@ -72,6 +74,13 @@ FAULTS: list[tuple[str, Callable[[Document], list[str]], Spoil]] = [
         lambda t: identity(t, "TrainRole").update(Action="secretsmanager:GetSecretValue"),
     ),
     ("a policy that IAM refuses", policies.too_long, lambda t: identity(t, "TrainRole").update(Resource=["arn:aws:s3:::bucket/key"] * 500)),
+    (
+        "a condition that no rule meets",
+        policies.mute_rules,
+        lambda t: t["Resources"]["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"][2].update(
+            Condition={"Bool": {}, "X": {"a": "b"}}
+        ),
+    ),
     ("a bucket without TLS", policies.tls_alone, lambda t: t["Resources"].pop("LogBucketPolicy")),
     ("a queue without TLS", policies.tls_alone, lambda t: t["Resources"]["QueuePolicy"]["Properties"].update(Queues=[{"Ref": "Triggers"}])),
 ]
