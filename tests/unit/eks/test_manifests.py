@@ -78,7 +78,7 @@ PLANTED = [
 @needs_kubectl
 @pytest.mark.parametrize(("file", "right", "wrong", "said"), PLANTED)
 def test_a_planted_fault_is_found(tmp_path: Path, file: str, right: str, wrong: str, said: str) -> None:
-    shutil.copytree(EKS, tmp_path / "eks")
+    shutil.copytree(EKS.parent, tmp_path, dirs_exist_ok=True)
     planted = tmp_path / "eks" / file
     assert right in planted.read_text()
     planted.write_text(planted.read_text().replace(right, wrong))
