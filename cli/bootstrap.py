@@ -48,7 +48,7 @@ def bootstrap(
         typer.echo(f"stack {name}: unchanged")
     for name, value in done.outputs.items():
         typer.echo(f"  {name:<22} {value}")
-    typer.echo("next: `housing run`, then `housing approve` and `housing deploy`; `housing teardown` removes the stacks")
+    typer.echo("next: `housing run`, then `housing approve` and `housing deploy`; `housing teardown --everything` removes the stacks")
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

@@ -45,7 +45,7 @@ def status(as_json: JsonOption = False) -> None:
 
 
 def teardown(
-    everything: Annotated[bool, typer.Option("--everything", help="The registry and all data in S3 too.")] = False,
+    everything: Annotated[bool, typer.Option("--everything", help="The stacks, the registry and all data too.")] = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from a2wsgi import WSGIMiddleware
 
-from emulator import bucket_policies
+from emulator import moto_s3
 from emulator.asgi import Application
 from emulator.object_store import ObjectStore
 from emulator.persistence import PersistentS3, WsgiApp
@@ -28,7 +28,7 @@ class Aws:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
         settings.S3_IGNORE_SUBDOMAIN_BUCKETNAME = True  # buckets are in the path, whatever the host is called
-        bucket_policies.install()
+        moto_s3.install()
         self._moto: WsgiApp = DomainDispatcherApplication(_backend_app)
         self._objects = ObjectStore(folder)
         self.s3 = PersistentS3(self._moto, self._objects)

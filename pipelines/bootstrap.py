@@ -71,6 +71,7 @@ def prepare(settings: Settings, wanted: Sequence[str] = ("app",), chosen: Mappin
     change_sets, unchanged = [], []
     try:
         for template in loaded:
+            template = templates.with_names(template, _names(settings))  # noqa: PLW2901 - the same, made ready
             given = template.parameters({**known, **_only_at_first(template, settings), **(chosen or {})})
             artifacts.upload(template.text.encode(), template.key, settings)
             found = stacks.prepare(template, artifacts.url(template.key, settings), given, settings)
@@ -129,7 +130,7 @@ def plan(prepared: Prepared) -> Plan:
         costs += [f"{what} ${usd:.2f}" for what, usd in _standing(one, prepared.settings)]
     listed = f" ({', '.join(costs)})" if costs else ""
     price = f"${prepared.usd_per_month:.2f} a month while nobody uses it{listed}; requests, logs and storage by use: `housing cost`"
-    undo = "`housing teardown` removes the stacks; data, keys and images stay unless --everything"
+    undo = "`housing teardown --everything` removes the stacks and what they hold: data, images, key, secret"
     return Plan("bootstrap", tuple(steps), price if prepared.change_sets else "nothing changes", undo)
 
 
@@ -146,7 +147,18 @@ def from_settings(settings: Settings) -> dict[str, str]:
         "Serving": serving,
         "PipelineName": settings.pipeline_name,
         "ModelPackageGroup": settings.model_package_group,
+        "ExperimentName": settings.experiment_name or "",
         "Profile": settings.profile,
+    }
+
+
+def _names(settings: Settings) -> dict[str, dict[str, str]]:
+    """The names of resources that may be there before their stack: CloudFormation adopts only what is named without a function."""
+    return {
+        "DataBucket": {"BucketName": settings.bucket},
+        "LogBucket": {"BucketName": f"{settings.bucket}-logs"},
+        "EndpointLogs": {"LogGroupName": f"/aws/sagemaker/Endpoints/{settings.endpoint_name}"},
+        "CpuEndpointLogs": {"LogGroupName": f"/aws/sagemaker/Endpoints/{settings.cpu_endpoint_name}"},
     }
 
 

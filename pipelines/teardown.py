@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import artifacts, endpoint, execution, registry, snapshot, stacks
+from pipelines import artifacts, endpoint, execution, leftovers, registry, snapshot, stacks
 from pipelines import endpoint_state as state
 from pipelines.aws import client, is_absent
 from pipelines.polling import pauses
@@ -20,9 +20,9 @@ from pipelines.settings import Settings
 _STACKS = {
     "housing-app": ", with functions, API, queues, rules, alarms and roles",
     "housing-cost": ", with the budget",
-    "housing-sagemaker": "; the model package group and the logs stay",
+    "housing-sagemaker": "",
 }
-"""What `housing bootstrap` made, in the order of removal."""
+"""What `housing bootstrap` made, in the order of its removal."""
 
 
 @dataclass(frozen=True)
@@ -41,28 +41,29 @@ def inventory(settings: Settings, everything: bool = False) -> Inventory:
     group = [f"model package group {settings.model_package_group}"] * _is_there(lambda: _describe_group(settings))
     bucket = [f"bucket {settings.bucket}, with all under housing/"] * _is_there(lambda: _head_bucket(settings))
     bucket += [f"bucket {settings.artifact_bucket}, with the functions' code"] * artifacts.is_there(settings)
-    data = [*packages, *group, *bucket]
     built = [f"stack {name}{_STACKS[name]}" for name in _STACKS if stacks.describe(name, settings)]
+    held = [one.text for one in _held(settings) if one.physical_id != settings.bucket]
+    data = [*packages, *group, *built, *held, *bucket]
     running = [f"execution {arn.rpartition('/')[2]}, which runs" for arn in [execution.running(settings)] if arn]
-    gone = [*running, *built, *serving, *pipeline, *(data if everything else [])]
+    gone = [*running, *serving, *pipeline, *(data if everything else [])]
     history = ["the records and logs of finished jobs, which cost next to nothing and expire or stay"]
-    retained = ["the stack's key, images and secret: it leaves what holds something"] * bool(built)
-    return Inventory(tuple(gone), (*([] if everything else data), *retained, *history))
+    return Inventory(tuple(gone), (*([] if everything else data), *history))
 
 
 def teardown(settings: Settings, everything: bool = False) -> Inventory:
-    """Stop what runs, delete the stacks, the endpoints (with scaling, alarms, configurations, models) and the pipeline.
+    """Stop what runs, delete the endpoints (with scaling, alarms, configurations, models) and the pipeline; repeating it is harmless.
 
-    The stacks go first, so that no rule acts on what follows. Repeating it is harmless. With `everything` the registry, all data in S3 and
-    the functions' code go too. Returns what was there.
+    With `everything` the stacks go too, before all else, so that no rule acts on what follows, and what they would leave behind: buckets
+    with all data, images, key and secret; and the registry. Returns what was there.
     """
-    found = inventory(settings, everything)
+    found, held = inventory(settings, everything), _held(settings)
     running = execution.running(settings)
     if running:
         execution.stop(running, settings)
         _until_ended(running, settings)
-    for name in _STACKS:
-        stacks.delete(name, settings)
+    if everything:
+        for name in _STACKS:
+            stacks.delete(name, settings)
     endpoint.delete(settings)
     sagemaker = client("sagemaker", settings)
     state.delete_orphans(sagemaker, settings.endpoint_name)
@@ -73,8 +74,10 @@ def teardown(settings: Settings, everything: bool = False) -> Inventory:
         for package in registry.packages(settings):
             sagemaker.delete_model_package(ModelPackageName=package.arn)
         _quietly(lambda: sagemaker.delete_model_package_group(ModelPackageGroupName=settings.model_package_group))
-        _quietly(lambda: _empty_bucket(settings.bucket, "housing/", settings))
-        _quietly(lambda: _empty_bucket(settings.artifact_bucket, "", settings))
+        for one in held:
+            leftovers.remove(one, settings)
+        _quietly(lambda: leftovers.empty_bucket(settings.bucket, settings, "housing/"))
+        _quietly(lambda: leftovers.empty_bucket(settings.artifact_bucket, settings))
     return found
 
 
@@ -107,17 +110,8 @@ def _pipeline_models(settings: Settings) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _empty_bucket(bucket: str, prefix: str, settings: Settings) -> None:
-    """Delete every object and version under the prefix, and the bucket when nothing else is in it."""
-    s3 = client("s3", settings)
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        if versions:
-            chosen = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions]
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": chosen, "Quiet": True})
-    left = s3.list_object_versions(Bucket=bucket, MaxKeys=1)
-    if not left.get("Versions") and not left.get("DeleteMarkers"):
-        s3.delete_bucket(Bucket=bucket)
+def _held(settings: Settings) -> list[leftovers.Leftover]:
+    return [one for name in _STACKS for one in leftovers.of_stack(name, settings)]
 
 
 def _describe_pipeline(settings: Settings) -> Any:

@@ -77,6 +77,14 @@ def load(name: str, folder: Path = FOLDER) -> Template:
     return Template(name, json.loads(json.dumps(document)))
 
 
+def with_names(template: Template, names: Mapping[str, Mapping[str, str]]) -> Template:
+    """The template with these properties of its resources written as they are, in place of the functions that come to the same."""
+    resources = dict(template.document["Resources"])
+    for logical in set(resources) & set(names):
+        resources[logical] = {**resources[logical], "Properties": {**resources[logical]["Properties"], **names[logical]}}
+    return Template(template.name, {**template.document, "Resources": resources})
+
+
 def digest(content: bytes) -> str:
     """A content's name."""
     return hashlib.sha256(content).hexdigest()[:24]

@@ -104,10 +104,12 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def importable(stack: Stack, blueprint: Blueprint, name: str, wanted: Mapping[str, Any]) -> Made | None:
-    """The resource that is there already under the name that the template chooses, and would stay if the stack went."""
-    if blueprint.policy(name, "DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
+    """The resource that is there already under the name that the template writes as it is, and would stay if the stack went."""
+    kind, written = blueprint.kind(name), blueprint.document["Resources"][name].get("Properties", {})
+    plain = isinstance(written, dict) and isinstance(written.get(kind.name_property), str)
+    if blueprint.policy(name, "DeletionPolicy") not in ("Retain", "RetainExceptOnCreate") or not plain:
         return None
-    return blueprint.kind(name).find(stack.work(name), wanted)
+    return kind.find(stack.work(name), wanted)
 
 
 def check(kind: Resource, properties: Mapping[str, Any]) -> None:

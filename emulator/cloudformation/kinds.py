@@ -91,6 +91,7 @@ class Resource:
     """Base of every kind; a subclass registers itself under `type`.
 
     `known` are the properties it understands: any other fails the resource. Changing one of `fixed` means another resource.
+    `name_property` is the one by which one that is there can be adopted; empty where the service can't.
     `remembered` says whether it outlives the emulator's process; what doesn't is made again at the next start.
     """
 
@@ -99,6 +100,7 @@ class Resource:
     fixed: ClassVar[frozenset[str]] = frozenset()
     required: ClassVar[frozenset[str]] = frozenset()
     remembered: ClassVar[bool] = False
+    name_property: ClassVar[str] = ""
     simulated: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:

@@ -38,6 +38,7 @@ class LogGroup(Resource):
     type = "AWS::Logs::LogGroup"
     known = frozenset({"LogGroupName", "RetentionInDays", "KmsKeyId", "LogGroupClass", "Tags"})
     fixed = frozenset({"LogGroupName"})
+    name_property = "LogGroupName"
     simulated = "retention and encryption are recorded; the lines are lost when the emulator ends"
 
     def create(self, work: Work, properties: Properties) -> Made:

@@ -26,6 +26,7 @@ class Repository(Resource):
         }
     )
     fixed = frozenset({"RepositoryName", "EncryptionConfiguration"})
+    name_property = "RepositoryName"
     simulated = "no image is pushed or scanned here; lifecycle and policy are recorded, filters of tag immutability are left out"
 
     def create(self, work: Work, properties: Properties) -> Made:

@@ -110,11 +110,7 @@ class Secret(Resource):
         return made
 
     def delete(self, work: Work, made: Made, properties: Properties) -> None:
-        work.quietly("secretsmanager", "delete_secret", SecretId=made.physical_id)
-
-    def find(self, work: Work, properties: Properties) -> Made | None:
-        found = work.quietly("secretsmanager", "describe_secret", SecretId=properties["Name"]) if "Name" in properties else None
-        return None if found is None or "DeletedDate" in found else Made(found["ARN"], {"Id": found["ARN"]})
+        work.quietly("secretsmanager", "delete_secret", SecretId=made.physical_id, ForceDeleteWithoutRecovery=True)
 
 
 def _generated(wanted: Properties | None) -> str | None:

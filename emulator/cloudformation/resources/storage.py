@@ -27,6 +27,7 @@ class Bucket(Resource):
         }
     )
     fixed = frozenset({"BucketName"})
+    name_property = "BucketName"
     remembered = True
     simulated = "lifecycle, encryption, access logs and public access blocks are recorded, not carried out"
 

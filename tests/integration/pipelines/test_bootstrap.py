@@ -123,14 +123,26 @@ def test_a_parameter_is_kept_and_a_change_is_shown_by_resource(cloud: Any) -> No
     assert group["retentionInDays"] == 7
 
 
-def test_a_teardown_takes_the_stacks_and_leaves_the_data(cloud: Any) -> None:
-    found = inventory(Settings())
-    assert any(one.startswith("stack housing-app") for one in found.removed)
-    cloud.client("s3").put_object(Bucket=Settings().bucket, Key="housing/kept", Body=b"x")
+def test_a_teardown_leaves_stack_and_data_until_everything_is_to_go(cloud: Any) -> None:
+    s3, settings = cloud.client("s3"), Settings()
+    s3.put_object(Bucket=settings.bucket, Key="housing/kept", Body=b"x")
+    assert any(one.startswith("stack housing-app") for one in inventory(settings).kept)
     housing("teardown", "-y")
-    assert stacks.describe("housing-app", Settings()) is None
-    assert cloud.client("s3").get_object(Bucket=Settings().bucket, Key="housing/kept")["Body"].read() == b"x"
-    assert "adopts DataBucket (S3::Bucket)" in housing("bootstrap", "--dry-run")
+    assert stacks.exists("housing-app", settings)
+    planned = housing("teardown", "--everything", "--dry-run")
+    for one in ("removes stack housing-app", "removes key ", "removes secret fred-api-key", "removes repository housing-crisis-ml"):
+        assert one in planned
     housing("teardown", "-y", "--everything")
-    names = {bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]}
-    assert not names & {Settings().bucket, Settings().artifact_bucket}
+    assert stacks.describe("housing-app", settings) is None
+    assert not [bucket for bucket in s3.list_buckets()["Buckets"] if bucket["Name"].startswith("housing-")]
+    assert cloud.client("ecr").describe_repositories()["repositories"] == []
+    assert "there is nothing to remove" in housing("teardown", "--everything", "--dry-run")
+
+
+def test_a_bucket_that_a_run_made_before_is_adopted_with_what_is_in_it(cloud: Any) -> None:
+    s3, settings = cloud.client("s3"), Settings()
+    s3.create_bucket(Bucket=settings.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket=settings.bucket, Key="housing/before", Body=b"x")
+    assert "adopts DataBucket (S3::Bucket)" in housing("bootstrap", "-y")
+    assert s3.get_bucket_versioning(Bucket=settings.bucket)["Status"] == "Enabled"
+    assert s3.get_object(Bucket=settings.bucket, Key="housing/before")["Body"].read() == b"x"

@@ -50,7 +50,7 @@ def buckets(template: Document) -> list[str]:
             "public": len(closed) == 4 and all(value is True for value in closed.values()),
             "access by lists": bucket.get("OwnershipControls", {}).get("Rules") == [{"ObjectOwnership": "BucketOwnerEnforced"}],
             "never tidied": bucket.get("LifecycleConfiguration", {}).get("Rules"),
-            "goes with the stack": template["Resources"][name].get("DeletionPolicy") == "RetainExceptOnCreate",
+            "goes with the stack": template["Resources"][name].get("DeletionPolicy", "").startswith("Retain"),
         }
         faults += [f"{name}: {fault}" for fault, sound in wanted.items() if not sound]
     data = of_type(template, "AWS::S3::Bucket").get("DataBucket", {})

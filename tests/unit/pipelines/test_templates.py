@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from emulator.cloudformation.intrinsics import Scope
 from pipelines import bootstrap, packaging, stacks, templates
 from pipelines.errors import BootstrapError
 from pipelines.settings import Settings
@@ -103,3 +104,19 @@ def test_the_first_failure_is_the_reason_not_what_was_cancelled_for_it() -> None
     ]
     assert stacks.failure(newest_first) == "B (T): the bucket exists"
     assert "no resource says why" in stacks.failure([])
+
+
+def test_the_names_that_are_written_out_are_those_that_the_templates_come_to() -> None:
+    settings = Settings(endpoint_name="other")
+    known = bootstrap.from_settings(settings)
+    for name in ("app", "sagemaker"):
+        template = templates.load(name)
+        declared = {key: str(one.get("Default")) for key, one in template.document["Parameters"].items()}
+        values = {**declared, **template.parameters(known), "AWS::Region": settings.region, "AWS::AccountId": settings.account_id}
+        scope = Scope(values, conditions=template.document.get("Conditions", {}))
+        for logical, properties in bootstrap._names(settings).items():
+            if logical in template.document["Resources"]:
+                written = template.document["Resources"][logical]["Properties"]
+                assert {key: scope.resolve(written[key]) for key in properties} == properties
+                sent = templates.with_names(template, bootstrap._names(settings)).document["Resources"][logical]["Properties"]
+                assert sent == written | properties

@@ -1,4 +1,8 @@
-"""Bucket policies as far as moto can judge them: its own reading fails on statements for everybody and ignores conditions."""
+"""Corrections of moto's S3.
+
+Bucket policies are judged as far as they can be: moto's own reading fails on statements for everybody and ignores conditions. Access logs
+are not written: moto keeps an object in memory for each request, for ever.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,11 @@ _LOGS = "logging.s3.amazonaws.com"
 
 def install() -> None:
     """Take the place of moto's reading."""
-    from moto.s3.models import FakeBucket
+    from moto.s3.models import FakeBucket, S3Backend
 
     bucket: Any = FakeBucket
+    backend: Any = S3Backend
+    backend.log_incoming_request = lambda *_: None
     bucket.get_permission = _permission
     bucket._log_permissions_enabled_policy = staticmethod(_may_log)
 
