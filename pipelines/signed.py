@@ -102,7 +102,15 @@ class Connection:
             raise NoAnswerError("the deadline has passed")
         timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=left)
         answer: Any = self._pool.urlopen(
-            method, path, body=body or None, headers=dict(headers), timeout=timeout, retries=False, redirect=False, preload_content=False
+            method,
+            path,
+            body=body or None,
+            headers=dict(headers),
+            timeout=timeout,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            enforce_content_length=True,  # the default of newer versions alone: half an answer is none
         )
         try:
             chunks = []

@@ -132,12 +132,13 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Aws]:
             state.asked.append(request)
             status, headers, content = state.answer(request)
             self.send_response(status)
-            for name, value in {**headers, "content-length": str(len(content))}.items():
+            for name, value in {"content-length": str(len(content)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             for first in range(0, len(content), DROP_BYTES if state.drip_seconds else max(1, len(content))):
                 time.sleep(state.drip_seconds)
                 self.wfile.write(content[first : first + DROP_BYTES] if state.drip_seconds else content)
+            self.close_connection = headers.get("content-length", str(len(content))) != str(len(content))
 
         do_GET = do_POST = do_PUT = _answer  # noqa: N815
 

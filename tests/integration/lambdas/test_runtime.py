@@ -43,6 +43,14 @@ def test_nothing_of_this_checkout_can_be_imported(unpack: Unpack) -> None:
     assert done.stdout.split() == [str(folder / TASK_FOLDER / "lambdas" / "__init__.py"), "none"]
 
 
+def test_a_start_makes_no_client(unpack: Unpack, settings: dict[str, str]) -> None:
+    folder = unpack("predict")
+    code = "import lambdas.predict.handler, sys; print([name for name in ('boto3', 'botocore.client') if name in sys.modules])"
+    variables = environment(folder, settings)
+    done = subprocess.run([*interpreter(), "-c", code], env=variables, cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_cold_worker_answers_and_a_warm_one_again(aws: Aws, settings: dict[str, str], unpack: Unpack, tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log, worker(unpack("predict"), HANDLER, settings, log=log) as running:
         for _ in range(2):

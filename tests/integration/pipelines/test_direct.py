@@ -132,6 +132,13 @@ def test_an_endpoint_that_cannot_be_reached_is_said_to_be(monkeypatch: pytest.Mo
         Endpoint("housing-forecast").forecast(REQUEST)
 
 
+def test_half_an_answer_is_none(aws: Aws) -> None:
+    aws.replies["housing-forecast"] = 200, {**JSON, "content-length": "100"}, b'{"predictions": ["half'
+    with pytest.raises(DeploymentError, match="not reachable: ProtocolError"):
+        Endpoint("housing-forecast").forecast(REQUEST)
+    assert len(aws.asked) == 2, "asked once more, as for any connection that was cut"
+
+
 def test_an_answer_in_drops_ends_at_the_deadline(aws: Aws) -> None:
     aws.drip_seconds = 0.1
     aws.replies["housing-forecast"] = 200, JSON, b"x" * 400_000
