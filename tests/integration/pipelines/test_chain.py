@@ -81,12 +81,11 @@ class Stack:
             key = f"housing/uploads/{name}/{file}"
             self._aws.client("s3").put_object(Bucket=self.settings.bucket, Key=key, Body=(folder / file).read_bytes())
 
-    def execution_of(self, name: str) -> dict[str, Any] | None:
-        """The finished execution that an upload started."""
+    def execution_of(self, trigger: str) -> dict[str, Any] | None:
+        """The finished execution that a trigger started."""
         found = self._aws.client("sagemaker").list_pipeline_executions(PipelineName=self.settings.pipeline_name)
-        ours = [
-            one for one in found["PipelineExecutionSummaries"] if one.get("PipelineExecutionDescription", "").endswith(f"upload {name}")
-        ]
+        wanted = f"started by {trigger}"
+        ours = [one for one in found["PipelineExecutionSummaries"] if one.get("PipelineExecutionDescription") == wanted]
         return next((one for one in ours if one["PipelineExecutionStatus"] in {"Succeeded", "Failed", "Stopped"}), None)
 
     def outcome(self) -> dict[str, Any] | None:
@@ -103,10 +102,10 @@ class Stack:
         return answer.status, answer.json()
 
 
-def test_an_upload_becomes_a_forecast_with_one_approval(aws: Any, stack: Settings, upload: Path) -> None:
+def test_an_upload_becomes_a_forecast_with_one_approval_and_others_train_too(aws: Any, stack: Settings, upload: Path) -> None:
     chain = Stack(aws, stack)
     chain.put(upload, "march")
-    ended = eventually(lambda: chain.execution_of("march"))
+    ended = eventually(lambda: chain.execution_of("upload march"))
     assert ended is not None, "the upload started no execution that ended"
     arn = ended["PipelineExecutionArn"]
     told = chain.invoke("status", {"execution": arn.rpartition("/")[2]})
@@ -139,3 +138,11 @@ def test_an_upload_becomes_a_forecast_with_one_approval(aws: Any, stack: Setting
     assert (ended[0], ended[1]["status"]) == (200, "Succeeded")
     assert ended[1]["steps"][0]["cached"] is True
     assert chain.call("GET", "/v1/executions/nothing")[0] == 404
+
+    about = {"Namespace": "chain", "MetricName": "drift", "Statistic": "Average", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0}
+    cloudwatch = aws.client("cloudwatch")
+    cloudwatch.put_metric_alarm(AlarmName="housing-drift-chain", ComparisonOperator="GreaterThanThreshold", **about)
+    cloudwatch.set_alarm_state(AlarmName="housing-drift-chain", StateValue="ALARM", StateReason="the chain says so")
+    ended = eventually(lambda: chain.execution_of("alarm housing-drift-chain"))
+    assert ended is not None, "the alarm started no execution that ended"
+    assert ended["PipelineExecutionStatus"] == "Succeeded"
