@@ -94,6 +94,8 @@ for target in "${chosen[@]}"; do
     while read -r tag; do
         name=$registry/$REPOSITORY:$tag
         if [ "$dry_run" = yes ]; then run "$builder" push "$name"; continue; fi
+        # a tag of several releases moves, which the repository allows to none that looks like a release's
+        [[ $registry == *.dkr.ecr.* && $tag =~ -v[0-9]+(\.[0-9]+)?$ ]] && helper free "$registry" "$REPOSITORY" "$tag" >/dev/null
         digest=$(push "$REPOSITORY:$target" "$name")
         [ -n "$digest" ] || fail "$name: the registry told no digest"
         pushed+=("\"$tag\"")

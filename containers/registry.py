@@ -56,6 +56,23 @@ def check(registry: str, repository: str, tags: list[str]) -> None:
         raise RegistryError(f"{there[0]['imageId']['imageTag']} is there already; a release keeps its digest: choose another IMAGE_TAG")
 
 
+def free(registry: str, repository: str, tag: str) -> None:
+    """Take a tag that moves (v1.2, v1) from the image that has it: the repository lets none but those of its exclusions be overwritten.
+
+    RegistryError when the image has no other tag, as it would go with its last.
+    """
+    ecr = _client(registry)
+    try:
+        (image,) = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
+    except ecr.exceptions.ImageNotFoundException:
+        return
+    if len(image["imageTags"]) == 1:
+        raise RegistryError(
+            f"{tag}: is the only tag of {image['imageDigest']}, which would go with it; give that image its release's tag first"
+        )
+    ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": tag}])
+
+
 def scan(registry: str, repository: str, digest: str) -> dict[str, int]:
     """Findings by severity, once the scan on push is through; RegistryError when it fails or does not end."""
     ecr, ends = _client(registry), time.monotonic() + SCAN_SECONDS
@@ -111,6 +128,9 @@ def _arguments() -> argparse.Namespace:
             command.add_argument("digest")
             command.add_argument("facts", type=json.loads)
             command.add_argument("--file", type=Path, default=Path("image.json"))
+    command = commands.add_parser("free")
+    for word in ("registry", "repository", "tag"):
+        command.add_argument(word)
     commands.add_parser("env").add_argument("file", nargs="?", type=Path, default=Path("image.json"))
     return parser.parse_args()
 
@@ -122,6 +142,9 @@ def _do(arguments: argparse.Namespace) -> str:
         return password(arguments.registry)
     if arguments.command == "env":
         return exports(arguments.file)
+    if arguments.command == "free":
+        free(arguments.registry, arguments.repository, arguments.tag)
+        return ""
     if arguments.command == "check":
         check(arguments.registry, arguments.repository, arguments.tags)
         return ""

@@ -179,6 +179,21 @@ def test_a_push_gives_each_image_all_its_tags_and_jobs_its_digest(
     assert "is there already; a release keeps its digest" in again.stderr
 
 
+def test_a_tag_of_several_releases_is_freed_before_it_moves_and_never_takes_its_image_along(ecr: Any, script: Run, tmp_path: Path) -> None:
+    assert script("push", "--file", str(tmp_path / "image.json"), "--target", "train", IMAGE_TAG="v1.2.3").returncode == 0
+    free = [sys.executable, "containers/registry.py", "free", REGISTRY, "housing-crisis-ml"]
+    for tag in ("train-v1.2", "train-v9"):  # the second is nowhere
+        subprocess.run([*free, tag], cwd=ROOT, check=True)
+    (image,) = ecr.describe_images(repositoryName="housing-crisis-ml")["imageDetails"]
+    assert sorted(image["imageTags"]) == ["train", "train-latest", "train-v1", "train-v1.2.3"]
+    ecr.batch_delete_image(
+        repositoryName="housing-crisis-ml", imageIds=[{"imageTag": tag} for tag in image["imageTags"] if tag != "train-v1"]
+    )
+    refused = subprocess.run([*free, "train-v1"], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (refused.returncode, "is the only tag of sha256:" in refused.stderr) == (1, True)
+    assert script("push", "--file", str(tmp_path / "image.json"), "--target", "serve", IMAGE_TAG="v1.2.4").returncode == 0
+
+
 def test_a_repository_that_scans_nothing_or_is_not_there_is_refused_before_the_push(ecr: Any, script: Run, tmp_path: Path) -> None:
     ecr.put_image_scanning_configuration(repositoryName="housing-crisis-ml", imageScanningConfiguration={"scanOnPush": False})
     refused = script("push", "--target", "train", "--file", str(tmp_path / "image.json"), IMAGE_TAG="x")
