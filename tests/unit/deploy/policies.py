@@ -96,6 +96,28 @@ def mute_rules(template: Document) -> list[str]:
     ]
 
 
+def shared_topic_policies(template: Document) -> list[str]:
+    """SNS refuses a policy for several topics, and a statement whose resource is not the one topic of its policy."""
+    faults = []
+    for name, item in of_type(template, "AWS::SNS::TopicPolicy").items():
+        topics, said = item["Topics"], item["PolicyDocument"]["Statement"]
+        faults += [f"{name}: stands for {len(topics)} topics"] * (len(topics) != 1)
+        faults += [f"{name}.{statement['Sid']}: is of another resource" for statement in said if statement["Resource"] != topics[0]]
+    return faults
+
+
+def scaling_without_rights(template: Document) -> list[str]:
+    """Application Auto Scaling acts with the rights of who registers a target: to change the endpoint, and to make the alarms it tracks by."""
+    needed = {"sagemaker:UpdateEndpointWeightsAndCapacities", "sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig"}
+    needed |= {"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms"}
+    held: dict[str, set[str]] = {}
+    for statement in statements(template):
+        if statement.kind == "identity" and statement.allows:
+            held.setdefault(statement.owner, set()).update(statement.texts("Action"))
+    registers = {owner: actions for owner, actions in held.items() if "application-autoscaling:RegisterScalableTarget" in actions}
+    return [f"{owner}: lacks {action}" for owner, actions in registers.items() for action in sorted(needed - actions)]
+
+
 def tls_alone(template: Document) -> list[str]:
     """Every bucket, queue and topic refuses what comes without TLS."""
     faults = []

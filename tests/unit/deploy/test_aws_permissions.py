@@ -28,9 +28,11 @@ BY_S3 = {
 }
 BY_SAGEMAKER = {
     "cloudwatch:TagResource": "alarms are made with tags",
+    "kms:CreateGrant": "endpoints whose volumes are under a key",
     "iam:CreateServiceLinkedRole": "the first scaling of an account makes the role of Application Auto Scaling",
     "iam:PassRole": "models and jobs are made with a role",
     "sagemaker:AddTags": "endpoints and models are made with tags",
+    "sagemaker:UpdateEndpointWeightsAndCapacities": "Application Auto Scaling asks it of who registers a target",
 }
 QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 

@@ -25,7 +25,7 @@ def trusting(template: Document, role: str) -> Document:
 
 
 RULES = [policies.unjustified, policies.handed_on, policies.trust, policies.secret_readers, policies.tls_alone, policies.mute_rules]
-RULES += [policies.too_long]
+RULES += [policies.too_long, policies.shared_topic_policies, policies.scaling_without_rights]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -77,9 +77,24 @@ FAULTS: list[tuple[str, Callable[[Document], list[str]], Spoil]] = [
     (
         "a condition that no rule meets",
         policies.mute_rules,
-        lambda t: t["Resources"]["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"][2].update(
+        lambda t: t["Resources"]["AlarmsPolicy"]["Properties"]["PolicyDocument"]["Statement"][2].update(
             Condition={"Bool": {}, "X": {"a": "b"}}
         ),
+    ),
+    (
+        "a topic policy for two",
+        policies.shared_topic_policies,
+        lambda t: t["Resources"]["AlarmsPolicy"]["Properties"].update(Topics=[{"Ref": "Alarms"}, {"Ref": "Outcomes"}]),
+    ),
+    (
+        "a statement for another topic",
+        policies.shared_topic_policies,
+        lambda t: t["Resources"]["AlarmsPolicy"]["Properties"]["PolicyDocument"]["Statement"][0].update(Resource={"Ref": "Outcomes"}),
+    ),
+    (
+        "scaling without the rights that the service asks of its caller",
+        policies.scaling_without_rights,
+        lambda t: identity(t, "DeployRole").update(Action=["sagemaker:DescribeEndpoint"]),
     ),
     ("a bucket without TLS", policies.tls_alone, lambda t: t["Resources"].pop("LogBucketPolicy")),
     ("a queue without TLS", policies.tls_alone, lambda t: t["Resources"]["QueuePolicy"]["Properties"].update(Queues=[{"Ref": "Triggers"}])),

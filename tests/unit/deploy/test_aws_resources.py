@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
+from emulator.events.expressions import next_time
+from pipelines import profile
 from scripts.expand_template import TEMPLATES, expand
 from tests.unit.deploy import resources
 from tests.unit.deploy.template import Document, of_type
@@ -64,6 +68,46 @@ def test_options_are_off_unless_chosen() -> None:
     assert "AWS::CodeDeploy::DeploymentGroup" in {
         item["Type"] for item in expand(TEMPLATES / "app.yaml", {"GradualDeployments": "true"})["Resources"].values()
     }
+
+
+def test_each_profile_trains_as_often_as_its_price_says(template: Document) -> None:
+    """What the schedule starts in a year, a twelfth of it against the runs that the profile counts; with hybrid, uploads start them."""
+    for name, row in template["Mappings"]["Retraining"].items():
+        after, runs = datetime(2026, 1, 1, tzinfo=UTC), 0
+        due = next_time(row["Schedule"], after)
+        while (after := due(after) or datetime.max.replace(tzinfo=UTC)).year == 2026:
+            runs += 1
+        if row["State"] == "ENABLED":
+            assert runs / 12 == pytest.approx(profile.load(name).usage["runs"].value, rel=0.01), name
+        else:
+            assert name == "hybrid"
+
+
+def test_new_code_of_every_function_comes_by_codedeploy_and_goes_back_by_itself() -> None:
+    expanded = expand(TEMPLATES / "app.yaml", {"GradualDeployments": "true"})
+    groups = of_type(expanded, "AWS::CodeDeploy::DeploymentGroup")
+    assert len(groups) == len(of_type(expanded, "AWS::Lambda::Function"))
+    for name, group in groups.items():
+        assert group["AlarmConfiguration"]["Enabled"], name
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"], name
+    assert "Canary10Percent5Minutes" in str(groups["PredictFunctionDeploymentGroup"]["DeploymentConfigName"])
+
+
+def test_registry_and_logs_of_jobs_outlive_their_stack_and_logs_end() -> None:
+    template = yaml_parse((TEMPLATES / "sagemaker.yaml").read_text())
+    assert all(str(item["DeletionPolicy"]).startswith("Retain") for item in template["Resources"].values())
+    groups = of_type(template, "AWS::Logs::LogGroup").values()
+    assert len(groups) == 5
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
+
+
+def test_a_budget_tells_at_half_and_before_it_is_reached_and_anomalies_have_a_reader() -> None:
+    template = yaml_parse((TEMPLATES / "cost.yaml").read_text())
+    told = of_type(template, "AWS::Budgets::Budget")["Budget"]["NotificationsWithSubscribers"]
+    levels = [(one["Notification"]["NotificationType"], one["Notification"]["Threshold"]) for one in told]
+    assert levels == [("ACTUAL", 50), ("ACTUAL", 80), ("FORECASTED", 100)]
+    assert all(one["Subscribers"] for one in told)
+    assert of_type(template, "AWS::CE::AnomalySubscription")["AnomalySubscription"]["MonitorArnList"] == [{"Ref": "AnomalyMonitor"}]
 
 
 FAULTS: list[tuple[str, Rule, Callable[[dict[str, Document]], Any]]] = [
