@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from pipelines.aws import error_code
-from pipelines.doctor import account, alarms, cluster, endpoints, images, jobs
+from pipelines.doctor import account, alarms, cluster, endpoints, images, jobs, stacks
 from pipelines.doctor.finding import Finding
 from pipelines.eks.api import ClusterError
 from pipelines.settings import Settings
@@ -27,6 +27,7 @@ CHECKS: dict[str, Check] = {
     "missing secrets": account.missing_secrets,
     "stale images": images.stale,
     "failed jobs": jobs.failed,
+    "broken stacks": stacks.broken,
     "pending pods": cluster.pending,
     "device plugin": cluster.without_device_plugin,
     "out of memory": cluster.out_of_memory,

@@ -16,6 +16,7 @@ from cli.faults import one_line
 from cli.main import app
 from emulator import lifecycle
 from pipelines import packaging, stacks
+from pipelines.doctor.stacks import broken
 from pipelines.settings import Settings
 from pipelines.teardown import inventory
 
@@ -99,6 +100,8 @@ def test_a_failed_stack_names_the_first_resource_and_can_be_made_again(cloud: An
     failed = housing("bootstrap", "-y", status=1)
     assert "stack housing-app: ROLLBACK_COMPLETE: StatusRole (AWS::IAM::Role): " in failed
     assert "already exists" in failed
+    (found,) = broken(Settings())
+    assert "stack housing-app: is ROLLBACK_COMPLETE" in str(found)
     iam.delete_role(RoleName="housing-status")
 
 
@@ -109,6 +112,7 @@ def test_everything_is_made_once_and_then_left_alone(cloud: Any) -> None:
     assert done["outputs"]["ApiUrl"].startswith(cloud.url)
     assert cloud.client("lambda").get_alias(FunctionName="housing-predict", Name="live")["FunctionVersion"] == "1"
     assert cloud.client("s3").get_bucket_versioning(Bucket=Settings().bucket)["Status"] == "Enabled"
+    assert list(broken(Settings())) == []
     again = housing("bootstrap", "-y", "--with", "sagemaker")
     assert "stack housing-app: unchanged" in again
     assert "stack housing-sagemaker: unchanged" in again
