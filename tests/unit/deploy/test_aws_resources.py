@@ -78,7 +78,7 @@ def test_each_profile_trains_as_often_as_its_price_says(template: Document) -> N
         while (after := due(after) or datetime.max.replace(tzinfo=UTC)).year == 2026:
             runs += 1
         if row["State"] == "ENABLED":
-            assert runs / 12 == pytest.approx(profile.load(name).usage["runs"].value, rel=0.01), name
+            assert runs / 12 == pytest.approx(profile.load(name).usage.runs.value, rel=0.01), name
         else:
             assert name == "hybrid"
 
