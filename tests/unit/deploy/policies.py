@@ -107,7 +107,7 @@ def shared_topic_policies(template: Document) -> list[str]:
 
 
 def scaling_without_rights(template: Document) -> list[str]:
-    """Application Auto Scaling acts with the rights of who registers a target: it changes the endpoint, and makes the alarms it tracks by."""
+    """Application Auto Scaling acts with the rights of who registers a target: on the endpoint, and on the alarms it tracks by."""
     needed = {"sagemaker:UpdateEndpointWeightsAndCapacities", "sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig"}
     needed |= {"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms"}
     held: dict[str, set[str]] = {}
