@@ -91,4 +91,4 @@ find_base
 find_index
 export IMAGE_TAG=test
 containers/build.sh --target serve-cpu --target train-cpu --base "$base" "${options[@]}"
-TEST_IMAGE_BUILD="$(printf '%q ' containers/build.sh --base "$base" "${options[@]}")" nice -n 10 .venv/bin/python -m pytest containers/tests "$@"
+TEST_IMAGE_BUILD="$(printf '%q ' containers/build.sh --base "$base" "${options[@]}")" nice -n 10 .venv/bin/python -m pytest tests/image "$@"
