@@ -59,6 +59,20 @@ def expand(path: Path, parameters: Mapping[str, str] | None = None) -> dict[str,
     return json.loads(json.dumps(expanded, default=str))  # no object stands in two places
 
 
+def main() -> None:
+    """Print the expanded template, or one line that says why it can't be."""
+    path, *words = sys.argv[1:] or [""]
+    wrong = [word for word in words if "=" not in word]
+    if not Path(path).is_file() or wrong:
+        sys.exit(f"expand: {wrong[0] if wrong else path or 'nothing'}: give a template, then NAME=VALUE ... or everything=true")
+    chosen = EVERYTHING if "everything=true" in words else dict(word.split("=", 1) for word in words)
+    from samtranslator.model.exceptions import InvalidDocumentException
+
+    try:
+        json.dump(expand(Path(path), chosen), sys.stdout, indent=1)
+    except InvalidDocumentException as error:
+        sys.exit(f"expand: {path}: " + "; ".join(cause.message for cause in error.causes))
+
+
 if __name__ == "__main__":
-    chosen = dict(argument.split("=", 1) for argument in sys.argv[2:])
-    json.dump(expand(Path(sys.argv[1]), EVERYTHING if "everything=true" in sys.argv[2:] else chosen), sys.stdout, indent=1)
+    main()
