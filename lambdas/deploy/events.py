@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Decision:
-    """Somebody approved or rejected a package. `event_id` is the same when the event is delivered again."""
+    """Somebody approved or rejected a package, at `time` (ISO 8601, UTC). There may be several events of one decision."""
 
-    event_id: str
     package: str
     status: str
+    time: str
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,24 @@ class End:
     execution: str
 
 
-News = Decision | Change | End
+@dataclass(frozen=True)
+class Look:
+    """The clock: see whether anything was left open."""
+
+
+News = Decision | Change | End | Look
 
 
 def read(event: Any) -> News | None:
     """The news in an event, None when there is none in it for us."""
     if not isinstance(event, Mapping) or not isinstance(event.get("detail"), Mapping):
         return None
-    detail, event_id = event["detail"], event.get("id")
+    detail = event["detail"]
     match event.get("detail-type"):
         case "SageMaker Model Package State Change":
             arn, status = detail.get("ModelPackageArn"), detail.get("ModelApprovalStatus")
-            if isinstance(arn, str) and isinstance(status, str) and isinstance(event_id, str) and event_id:
-                return Decision(event_id, arn, status)
+            if isinstance(arn, str) and isinstance(status, str):
+                return Decision(arn, status, str(event.get("time", "")))
         case "SageMaker Endpoint State Change":
             name = detail.get("EndpointName")
             if isinstance(name, str):
@@ -51,4 +56,6 @@ def read(event: Any) -> News | None:
             arn, status = detail.get("pipelineExecutionArn"), detail.get("currentPipelineExecutionStatus")
             if isinstance(arn, str) and status in {"Succeeded", "Failed", "Stopped"}:
                 return End(arn)
+        case "Scheduled Event":
+            return Look()
     return None

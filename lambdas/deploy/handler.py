@@ -6,6 +6,7 @@
 | model package rejected | nothing |
 | endpoint settled | scaling is attached and the old model removed; after a rollback the new one; what waited begins |
 | pipeline execution ended | the precomputed table is published where the model was in service before its forecasts were there |
+| the clock, every quarter of an hour | whatever is still open goes on, should its event have been lost |
 
 A failed invocation is repeated by Lambda and then lands in the dead-letter queue; each event may come twice or late without harm.
 """
@@ -20,6 +21,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from lambdas.deploy import events, outcome, update
+from lambdas.deploy.desk import Desk
 from lambdas.deploy.records import ConflictError, Record, Records
 from lambdas.shared import metrics as names
 from pipelines import handover
@@ -65,7 +67,7 @@ def _states(news: events.News) -> dict[str, str]:
 
 def _once(news: events.News) -> dict[str, str]:
     chosen = settings()
-    desk = update.Desk(chosen, Records(client("s3", chosen), chosen.bucket, chosen.kms_key_id), _announce)
+    desk = Desk(chosen, Records(client("s3", chosen), chosen.bucket, chosen.kms_key_id), _announce)
     match news:
         case events.Decision():
             return update.decided(news, desk)
@@ -73,6 +75,8 @@ def _once(news: events.News) -> dict[str, str]:
             return update.changed(news, desk)
         case events.End():
             return update.ended(news, desk)
+        case events.Look():
+            return update.looked(desk)
 
 
 def _announce(endpoint: str, record: Record) -> None:

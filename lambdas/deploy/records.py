@@ -31,20 +31,21 @@ class Record:
 
     Attributes
     ----------
-    event, package, version, execution : the approval's event, the package, and the pipeline execution that made it.
+    package, version, execution : the package, and the pipeline execution that made it.
     config, before : name of the endpoint configuration, and of the one that was in service when the update began.
     state : `waiting` until the endpoint is free, `begun` until it has settled; `replaced` when a third configuration is in service then.
     action, started : what was done to the endpoint and since when (ISO 8601).
     reason : of a failure.
     table : state of the precomputed table; empty at an endpoint that has none.
     announced : whether the outcome was told.
+    ordered : when the package was approved (ISO 8601).
+    taken_back : whether the approval was taken back since.
     """
 
-    event: str
     package: str
     version: int
     execution: str
-    config: str
+    config: str = ""
     before: str = ""
     state: State = "waiting"
     action: str = ""
@@ -52,6 +53,13 @@ class Record:
     reason: str = ""
     table: TableState = ""
     announced: bool = False
+    ordered: str = ""
+    taken_back: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Is there anything left to be done?"""
+        return self.state not in ENDED or not self.announced or self.table == "waiting"
 
 
 class Records:

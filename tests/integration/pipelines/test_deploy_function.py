@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.deploy import handler
+from lambdas.deploy.records import Records
 from pipelines import endpoint, endpoint_state, handover, registry, rollout, scaling
 from pipelines.errors import DeploymentError
 from pipelines.settings import Settings
@@ -48,11 +51,15 @@ def outcomes(aws: Any, settings: Settings) -> Callable[[], list[tuple[int, str]]
     return read
 
 
+CLOCK = {"id": "c", "detail-type": "Scheduled Event", "detail": {}}
+
+
 def decided(arn: str, settings: Settings, event_id: str, status: str = "Approved") -> dict[str, Any]:
     """A person decides; the event of it."""
     (registry.approve if status == "Approved" else registry.reject)(arn, "", settings)
     detail = {"ModelPackageArn": arn, "ModelApprovalStatus": status, "ModelPackageGroupName": settings.model_package_group}
-    return {"id": event_id, "detail-type": "SageMaker Model Package State Change", "detail": detail}
+    time = datetime.now(UTC).isoformat()
+    return {"id": event_id, "time": time, "detail-type": "SageMaker Model Package State Change", "detail": detail}
 
 
 def changed(settings: Settings) -> dict[str, Any]:
@@ -112,6 +119,94 @@ def test_a_model_that_fails_is_turned_back_told_cleaned_and_not_tried_again(
     assert scaling.registered(settings.endpoint_name, settings) is not None
 
 
+def test_one_approval_is_one_order_however_many_events_tell_of_it_until_it_is_taken_back_and_given_anew(
+    aws: Any, settings: Settings, register: Register, outcomes: Any
+) -> None:
+    arn = register("broken", TOY_EXIT="1")
+    event = decided(arn, settings, "1")
+    assert states(event) == ["begun"]
+    settled(aws, settings)
+    assert states(changed(settings)) == ["failed"]
+    aws.client("sagemaker").update_model_package(ModelPackageArn=arn, CustomerMetadataProperties={"note": "looked at"})
+    later = {**event, "id": "2", "time": datetime.now(UTC).isoformat()}
+    assert [states({**event, "id": "1b"}), states(later)] == [["failed"], ["failed"]]
+    assert outcomes() == [(1, "failed")]
+    rejected = decided(arn, settings, "3", "Rejected")
+    assert states(rejected) == []
+    again = decided(arn, settings, "4")
+    assert states(again) == ["begun"]
+    settled(aws, settings)
+    assert states(changed(settings)) == ["failed"]
+    assert [states(rejected), states(again), states(event)] == [[], ["failed"], ["failed"]], "late, and told twice"
+    assert outcomes() == [(1, "failed"), (1, "failed")]
+
+
+def test_an_approval_given_anew_is_an_order_even_when_the_event_before_it_comes_last(
+    aws: Any, settings: Settings, register: Register
+) -> None:
+    arn = register("broken", TOY_EXIT="1")
+    states(decided(arn, settings, "1"))
+    settled(aws, settings)
+    assert states(changed(settings)) == ["failed"]
+    rejected, again = decided(arn, settings, "2", "Rejected"), decided(arn, settings, "3")
+    assert states(again) == ["failed"], "so far it is the old approval told again"
+    assert states(rejected) == ["begun"]
+    settled(aws, settings)
+    assert states(changed(settings)) == ["failed"]
+
+
+def test_an_order_that_a_newer_one_ends_is_told_as_replaced(aws: Any, settings: Settings, register: Register, outcomes: Any) -> None:
+    assert states(decided(register("a"), settings, "1")) == ["begun"]
+    second = decided(register("b"), settings, "2")
+    assert states(second)[0] in {"waiting", "begun"}
+    assert (1, "replaced") in outcomes()
+    settled(aws, settings)
+    states(changed(settings))
+    settled(aws, settings)
+    states(changed(settings))
+    assert outcomes() == [(1, "replaced"), (2, "in service")]
+
+
+def test_what_no_event_finished_is_finished_by_the_clock(aws: Any, settings: Settings, register: Register, outcomes: Any) -> None:
+    assert states(CLOCK) == []
+    states(decided(register("a"), settings, "1"))
+    assert states(CLOCK)[0] in {"begun", "in service"}
+    settled(aws, settings)
+    states(CLOCK)
+    assert outcomes() == [(1, "in service")]
+    assert states(CLOCK) == []
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+def test_what_is_refused_after_the_update_is_told_and_what_passes_is_done_later(  # noqa: PLR0917
+    aws: Any, settings: Settings, register: Register, outcomes: Any, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    states(decided(register("a"), settings, "1"))
+    settled(aws, settings)
+
+    def refused(*_: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "RegisterScalableTarget")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scaling, "attach", refused)
+        if code == "ThrottlingException":
+            with pytest.raises(ClientError, match=code):
+                handler.handler(changed(settings), None)
+        else:
+            assert states(changed(settings)) == ["failed"]
+    if code == "ThrottlingException":
+        assert states(CLOCK) == ["in service"]
+        assert outcomes() == [(1, "in service")]
+        return
+    assert (states(changed(settings)), outcomes()) == (["failed"], [(1, "failed")])
+    found = Records(aws.client("s3"), settings.bucket, None).read(settings.endpoint_name)
+    assert found is not None
+    assert found.reason.startswith("the model answers, but its scaling was not attached or the old one not removed: ")
+    assert found.reason.endswith("put that right and run `housing deploy --version 1`")
+    answer = aws.client("sagemaker-runtime").invoke_endpoint(EndpointName=settings.endpoint_name, Body=b"{}")
+    assert json.loads(answer["Body"].read())["name"] == "a"
+
+
 def test_a_first_model_that_never_answers_leaves_nothing_behind(aws: Any, settings: Settings, register: Register, outcomes: Any) -> None:
     assert states(decided(register("broken", TOY_EXIT="1"), settings, "1")) == ["begun"]
     settled(aws, settings)
@@ -121,8 +216,9 @@ def test_a_first_model_that_never_answers_leaves_nothing_behind(aws: Any, settin
     assert (alarms, outcomes()) == ([], [(1, "failed")])
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["told of both", "told of the newest too late"])
 def test_an_approval_waits_for_an_endpoint_that_is_busy_and_the_newest_goes_in(
-    aws: Any, settings: Settings, register: Register, outcomes: Any
+    aws: Any, settings: Settings, register: Register, outcomes: Any, late: bool
 ) -> None:
     slow = settings.model_copy(update={"bake_seconds": 2})
     endpoint.deploy(registry.describe(_approved(register("a"), settings), settings), settings)
@@ -131,13 +227,16 @@ def test_an_approval_waits_for_an_endpoint_that_is_busy_and_the_newest_goes_in(
     third = decided(register("third"), settings, "3")
     assert states(third) == ["waiting"]
     fourth = decided(register("fourth"), settings, "4")
-    assert states(fourth) == ["waiting"]
+    if not late:
+        assert states(fourth) == ["waiting"]
+        assert outcomes() == [(3, "replaced")]
     assert states(third) == [], "a newer one is approved"
     settled(aws, settings)
     assert states(changed(settings)) == ["begun"]
     settled(aws, settings)
     assert states(changed(settings)) == ["in service"]
-    assert outcomes() == [(4, "in service")]
+    assert states(fourth) == ["in service"]
+    assert outcomes() == [(3, "replaced"), (4, "in service")]
 
 
 def test_a_package_that_is_rejected_changes_nothing_and_one_that_waited_is_not_deployed(
