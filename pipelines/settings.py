@@ -39,6 +39,7 @@ class Settings(HostingSettings):
     artifact_bucket: str = Field(default_factory=lambda known: f"housing-artifacts-{known['account_id']}-{known['region']}")
     role_arn: str = Field(default_factory=lambda known: _role("housing-sagemaker", known))
     ingest_role_arn: str = Field(default_factory=lambda known: known["role_arn"])
+    deployment_role_arn: str | None = None
     image_uri: str = Field(default_factory=lambda known: _image("train", known))
     serving_image_uri: str = Field(default_factory=lambda known: _image("serve", known))
     cpu_serving_image_uri: str = Field(default_factory=lambda known: _image("serve-cpu", known))

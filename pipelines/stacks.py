@@ -107,6 +107,7 @@ def prepare(template: Template, url: str, parameters: Mapping[str, str], setting
             Capabilities=list(CAPABILITIES),
             Tags=tag_list(settings),
             ImportExistingResources=True,
+            **({"RoleARN": settings.deployment_role_arn} if settings.deployment_role_arn else {}),
         )
     except ClientError as error:
         raise BootstrapError(f"stack {name}: {error.response.get('Error', {}).get('Message', error)}") from error
