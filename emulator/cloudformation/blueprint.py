@@ -106,9 +106,9 @@ class Blueprint:
             raise TemplateError(f"Circular dependency between resources: [{', '.join(error.args[1][:-1])}]") from None
 
     def needs(self, name: str) -> set[str]:
-        """The resources that one needs: those that it refers to, and its DependsOn."""
-        after = self.document["Resources"][name].get("DependsOn", [])
-        return references(self.body(name)) | ({after} if isinstance(after, str) else {*after})
+        """The resources that one needs: those that it refers to, in its UpdatePolicy too, and its DependsOn."""
+        after, policy = (self.document["Resources"][name].get(key, default) for key, default in (("DependsOn", []), ("UpdatePolicy", {})))
+        return references(self.body(name)) | references(policy) | ({after} if isinstance(after, str) else {*after})
 
     def body(self, name: str) -> Any:
         """The properties of a resource as written, without the branches that no condition chooses."""

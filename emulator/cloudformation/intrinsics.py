@@ -201,6 +201,7 @@ _FUNCTIONS: dict[str, Callable[[Scope, Any], Any]] = {
     "Fn::Not": lambda scope, argument: not scope._truth(argument[0]),
     "Fn::And": lambda scope, argument: all(scope._truth(item) for item in argument),
     "Fn::Or": lambda scope, argument: any(scope._truth(item) for item in argument),
+    "Fn::Contains": lambda scope, argument: _text(scope._resolve(argument[1])) in map(_text, scope._resolve(argument[0])),
     "Fn::ImportValue": Scope._export,
     "Fn::GetAZs": Scope._zones,
     "Fn::Base64": lambda scope, argument: base64.b64encode(_text(scope._resolve(argument)).encode()).decode(),

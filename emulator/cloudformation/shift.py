@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.cloudformation.kinds import Properties, ResourceError, Work
+from emulator.cloudformation.stack import Stack
+from emulator.endpoints.alarms import alarming
 
 _NAMED = re.compile(r"CodeDeployDefault\.Lambda(Canary|Linear)(\d+)Percent(?:Every)?(\d+)Minutes?")
 _LOOK_SECONDS = 0.2
@@ -21,21 +23,28 @@ def shift(work: Work, preference: Mapping[str, Any], old: Properties, new: Prope
     ResourceError
         When an alarm of the group goes off: then the alias has its old version again.
     """
-    names = {"applicationName": preference["ApplicationName"], "deploymentGroupName": preference["DeploymentGroupName"]}
-    group = work.call("codedeploy", "get_deployment_group", **names)["deploymentGroupInfo"]
-    alarms = [one["name"] for one in group.get("alarmConfiguration", {}).get("alarms", [])]
+    group = _group(work, preference["DeploymentGroupName"])
+    alarms = [str(one["Name"]) for one in group.get("AlarmConfiguration", {}).get("Alarms", [])]
     where = {"FunctionName": new["FunctionName"], "Name": new["Name"]}
-    for share, seconds in _steps(group.get("deploymentConfigName", "CodeDeployDefault.LambdaAllAtOnce")):
+    for share, seconds in _steps(group.get("DeploymentConfigName", "CodeDeployDefault.LambdaAllAtOnce")):
         routing = {"AdditionalVersionWeights": {new["FunctionVersion"]: share}}
         work.call("lambda", "update_alias", **where, FunctionVersion=old["FunctionVersion"], RoutingConfig=routing)
         until = time.monotonic() + seconds * work.context.wait_scale
         while True:
-            if fired := _fired(work, alarms):
+            if fired := alarming(work.context, alarms):
                 work.call("lambda", "update_alias", **where, FunctionVersion=old["FunctionVersion"], RoutingConfig={})
-                raise ResourceError(f"The deployment was stopped and rolled back: alarm {fired} is in state ALARM")
+                raise ResourceError(f"The deployment was stopped and rolled back: alarm {fired[0]} is in state ALARM")
             if time.monotonic() >= until:
                 break
             time.sleep(_LOOK_SECONDS)
+
+
+def _group(work: Work, name: str) -> dict[str, Any]:
+    """The properties of the stack's deployment group: moto keeps no alarms of it."""
+    for held in Stack(work.context, work.stack_id).held.values():
+        if held.type == "AWS::CodeDeploy::DeploymentGroup" and held.made.physical_id == name:
+            return held.properties
+    raise ResourceError(f"Deployment group {name} is not one of this stack: this emulator looks at no other")
 
 
 def _steps(name: str) -> list[tuple[float, float]]:
@@ -48,10 +57,3 @@ def _steps(name: str) -> list[tuple[float, float]]:
     percent, minutes = int(found[2]), int(found[3])
     shares = [percent] if found[1] == "Canary" else range(percent, 100, percent)
     return [(share / 100, minutes * 60.0) for share in shares]
-
-
-def _fired(work: Work, alarms: list[str]) -> str | None:
-    if not alarms:
-        return None
-    found = work.call("cloudwatch", "describe_alarms", AlarmNames=alarms, StateValue="ALARM")["MetricAlarms"]
-    return str(found[0]["AlarmName"]) if found else None
