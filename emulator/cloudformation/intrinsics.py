@@ -189,6 +189,12 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _texts(scope: Scope, value: Any) -> set[str]:
+    """The members of a list, or the one value, as text."""
+    found = scope._resolve(value)
+    return {_text(item) for item in found} if isinstance(found, list) else {_text(found)}
+
+
 _FUNCTIONS: dict[str, Callable[[Scope, Any], Any]] = {
     "Fn::GetAtt": Scope._attribute,
     "Fn::Join": Scope._join,
@@ -202,6 +208,10 @@ _FUNCTIONS: dict[str, Callable[[Scope, Any], Any]] = {
     "Fn::And": lambda scope, argument: all(scope._truth(item) for item in argument),
     "Fn::Or": lambda scope, argument: any(scope._truth(item) for item in argument),
     "Fn::Contains": lambda scope, argument: _text(scope._resolve(argument[1])) in map(_text, scope._resolve(argument[0])),
+    # of rules alone
+    "Fn::Contains": lambda scope, argument: _texts(scope, argument[1]) <= _texts(scope, argument[0]),
+    "Fn::EachMemberEquals": lambda scope, argument: _texts(scope, argument[0]) == _texts(scope, argument[1]),
+    "Fn::EachMemberIn": lambda scope, argument: _texts(scope, argument[0]) <= _texts(scope, argument[1]),
     "Fn::ImportValue": Scope._export,
     "Fn::GetAZs": Scope._zones,
     "Fn::Base64": lambda scope, argument: base64.b64encode(_text(scope._resolve(argument)).encode()).decode(),
