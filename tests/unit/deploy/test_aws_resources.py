@@ -70,6 +70,12 @@ def test_options_are_off_unless_chosen() -> None:
     }
 
 
+def test_the_clock_wakes_the_deploy_function_whatever_events_are_lost(template: Document) -> None:
+    rules = of_type(template, "AWS::Events::Rule").values()
+    (clock,) = [rule for rule in rules if "ScheduleExpression" in rule and "DeployFunction" in str(rule["Targets"])]
+    assert (clock["ScheduleExpression"], clock.get("State", "ENABLED")) == ("rate(15 minutes)", "ENABLED")
+
+
 def test_each_profile_trains_as_often_as_its_price_says(template: Document) -> None:
     """What the schedule starts in a year, a twelfth of it against the runs that the profile counts; with hybrid, uploads start them."""
     for name, row in template["Mappings"]["Retraining"].items():
