@@ -207,7 +207,6 @@ _FUNCTIONS: dict[str, Callable[[Scope, Any], Any]] = {
     "Fn::Not": lambda scope, argument: not scope._truth(argument[0]),
     "Fn::And": lambda scope, argument: all(scope._truth(item) for item in argument),
     "Fn::Or": lambda scope, argument: any(scope._truth(item) for item in argument),
-    "Fn::Contains": lambda scope, argument: _text(scope._resolve(argument[1])) in map(_text, scope._resolve(argument[0])),
     # of rules alone
     "Fn::Contains": lambda scope, argument: _texts(scope, argument[1]) <= _texts(scope, argument[0]),
     "Fn::EachMemberEquals": lambda scope, argument: _texts(scope, argument[0]) == _texts(scope, argument[1]),
