@@ -58,7 +58,7 @@ find_base() {
     timeout 60 docker pull --quiet "$base" >/dev/null 2>&1 && return
     command -v debootstrap >/dev/null || skip "$base cannot be pulled and debootstrap is not installed"
     local mirror
-    mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\).*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
+    mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\).*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1) || true  # one of the two may be missing
     echo "test-image: $base cannot be pulled here: a Debian 12 made by debootstrap takes its place"
     debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,tini bookworm "$work/root" "${mirror:-http://deb.debian.org/debian}" \
         >"$work/debootstrap.log" 2>&1 || skip "debootstrap: $(tail -n 1 "$work/debootstrap.log")"
