@@ -10,7 +10,7 @@ from typing import Any
 from emulator.cloudformation import engine, parameters
 from emulator.cloudformation.blueprint import Blueprint
 from emulator.cloudformation.engine import Engine, Restoration
-from emulator.cloudformation.stack import CHANGE_SET, GONE, Record, Stack, begin, find, named
+from emulator.cloudformation.stack import CHANGE_SET, GONE, Record, Stack, begin, draft, find, named
 from emulator.cloudformation.stacks import changes_of, kept, must_be_still, on_failure, outputs_differ, prepared
 from emulator.cloudformation.template import TransformError, invalid, read
 from emulator.context import Context
@@ -36,13 +36,23 @@ def create_change_set(request: Request, context: Context) -> Answer:
     identity = context.arn(f"changeSet/{name}/{uuid.uuid4()}", "cloudformation")
     if context.store.list(CHANGE_SET, parent=stack.get("StackId", ""), where=lambda one: one["ChangeSetName"] == name):
         raise ApiError("AlreadyExistsException", f"ChangeSet {name} cannot be created due to a mismatch with existing attribute Name")
-    fresh = not stack.get("CreationTime")
-    if fresh:
-        prepared_or_failed(context, request, source, stack)
-        stack = begin(context, request["StackName"], "REVIEW_IN_PROGRESS")
     found = prepared_or_failed(context, request, source, stack)
-    record: dict[str, Any] = {
-        "ChangeSetName": name,
+    if "CreationTime" not in stack:
+        stack = begin(context, stack, "REVIEW_IN_PROGRESS")
+    record = _record(identity, kind, stack, request) | {"Text": source.text, "Document": source.document}
+    if isinstance(found, Blueprint):
+        record |= _worked_out(Stack(context, stack["StackId"]), found, record["Imports"])
+        record |= {"Kept": kept(source, found, request), "Values": dict(found.values), "Document": found.document}
+    else:
+        record |= {"Status": "FAILED", "ExecutionStatus": "UNAVAILABLE", "StatusReason": found}
+    context.store.add(CHANGE_SET, identity, record, parent=stack["StackId"])
+    return {"Id": identity, "StackId": stack["StackId"]}
+
+
+def _record(identity: str, kind: str, stack: Record, request: Request) -> Record:
+    """A change set before it is known what it changes."""
+    return {
+        "ChangeSetName": request["ChangeSetName"],
         "ChangeSetId": identity,
         "StackId": stack["StackId"],
         "StackName": stack["StackName"],
@@ -53,17 +63,9 @@ def create_change_set(request: Request, context: Context) -> Answer:
         "Kept": {},
         "Changes": [],
         "Values": {},
-        "Text": source.text,
-        "Document": source.document,
         "Capabilities": request.get("Capabilities", []),
         "Tags": request.get("Tags", []),
     }
-    record |= {"Status": "FAILED", "ExecutionStatus": "UNAVAILABLE", "StatusReason": found} if isinstance(found, str) else {}
-    if isinstance(found, Blueprint):
-        record |= _worked_out(Stack(context, stack["StackId"]), found, record["Imports"])
-        record |= {"Kept": kept(source, found, request), "Values": dict(found.values), "Document": found.document}
-    context.store.add(CHANGE_SET, identity, record, parent=stack["StackId"])
-    return {"Id": identity, "StackId": stack["StackId"]}
 
 
 def prepared_or_failed(context: Context, request: Request, source: Any, stack: Record) -> Blueprint | str:
@@ -85,7 +87,7 @@ def _stack(context: Context, name: str, kind: str) -> Record:
         return found
     if found is not None and found["StackStatus"] not in ("REVIEW_IN_PROGRESS", GONE):
         raise invalid(f"Stack [{name}] already exists and cannot be created again with the changeSet [].")
-    return found or {"StackId": context.arn(f"stack/{name}/new", "cloudformation"), "StackName": name, "Values": {}}
+    return found if found is not None and found["StackStatus"] != GONE else draft(context, name)
 
 
 def _worked_out(stack: Stack, blueprint: Blueprint, imports: bool) -> dict[str, Any]:

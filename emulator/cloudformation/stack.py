@@ -44,8 +44,8 @@ def named(context: Context, reference: str) -> Record:
     return found
 
 
-def begin(context: Context, name: str, status: str, **fields: Any) -> Record:
-    """A new stack's record.
+def draft(context: Context, name: str) -> Record:
+    """A stack that may come to be: its id and name, recorded nowhere.
 
     Raises
     ------
@@ -54,16 +54,18 @@ def begin(context: Context, name: str, status: str, **fields: Any) -> Record:
     """
     if not _NAME.fullmatch(name):
         raise invalid(f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: {_NAME.pattern}")
+    return {"StackId": context.arn(f"stack/{name}/{uuid.uuid4()}", "cloudformation"), "StackName": name, "Values": {}}
+
+
+def begin(context: Context, drafted: Record, status: str) -> Record:
+    """A stack's record, from its draft."""
     record = {
-        "StackId": context.arn(f"stack/{name}/{uuid.uuid4()}", "cloudformation"),
-        "StackName": name,
+        **drafted,
         "StackStatus": status,
         "CreationTime": time.time(),
-        "Values": {},
         "Outputs": [],
         "Document": None,
         "Text": "",
-        **fields,
     }
     context.store.add(KIND, record["StackId"], record)
     return record

@@ -11,7 +11,7 @@ from emulator.cloudformation.blueprint import Blueprint, Identity
 from emulator.cloudformation.changes import forecast
 from emulator.cloudformation.engine import Engine, Restoration
 from emulator.cloudformation.intrinsics import TemplateError
-from emulator.cloudformation.stack import CHANGE_SET, EVENT, GONE, KIND, RESOURCE, Record, Stack, begin, exported, find, named
+from emulator.cloudformation.stack import CHANGE_SET, EVENT, GONE, KIND, RESOURCE, Record, Stack, begin, draft, exported, find, named
 from emulator.cloudformation.template import SAM, Source, TransformError, expand, invalid, read
 from emulator.context import Context
 from emulator.errors import ApiError
@@ -91,10 +91,9 @@ def create_stack(request: Request, context: Context) -> Answer:
     if find(context, name) is not None:
         raise ApiError("AlreadyExistsException", f"Stack [{name}] already exists")
     source = read(context, request)
-    draft: Record = {"StackId": context.arn(f"stack/{name}/new", "cloudformation"), "StackName": name, "Values": {}}
-    expanded(context, request, source, draft)
-    stack = begin(context, name, "CREATE_IN_PROGRESS")
-    blueprint = expanded(context, request, source, stack)
+    drafted = draft(context, name)
+    blueprint = expanded(context, request, source, drafted)
+    stack = begin(context, drafted, "CREATE_IN_PROGRESS")
     Stack(context, stack["StackId"]).set("CREATE_IN_PROGRESS", "User Initiated", **kept(source, blueprint, request))
     work = partial(engine.create, blueprint=blueprint, on_failure=on_failure(request), imports=False)
     context.part(Engine).start(stack["StackId"], work)
