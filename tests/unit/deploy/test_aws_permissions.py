@@ -40,12 +40,17 @@ PUSH = [f"ecr:{name}" for name in ("BatchCheckLayerAvailability", "BatchGetImage
 PUSH += [f"ecr:{name}" for name in ("DescribeImageScanFindings", "DescribeRepositories", "GetAuthorizationToken", "GetDownloadUrlForLayer")]
 PUSH += [f"ecr:{name}" for name in ("BatchDeleteImage", "InitiateLayerUpload", "PutImage", "UploadLayerPart")]
 
+INTERFACES = [f"ec2:{name}NetworkInterface" for name in ("Create", "Delete")] + ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+INTERFACES += ["ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+IN_VPC = dict.fromkeys(INTERFACES, "Lambda attaches the function to the VPC of FunctionSubnets")
+
 NOT_IN_THE_CODE: dict[str, dict[str, str]] = {
     "predict": BY_LAMBDA
+    | IN_VPC
     | BY_S3
     | {"s3:GetObject": "signed by itself (pipelines/signed.py)", "sagemaker:InvokeEndpoint": "signed by itself (pipelines/direct.py)"},
-    "status": BY_LAMBDA | BY_S3,
-    "train": BY_LAMBDA | BY_S3 | dict.fromkeys(QUEUE, "Lambda takes the messages from the queue"),
+    "status": BY_LAMBDA | BY_S3 | IN_VPC,
+    "train": BY_LAMBDA | BY_S3 | IN_VPC | dict.fromkeys(QUEUE, "Lambda takes the messages from the queue"),
     "deploy": BY_LAMBDA | BY_S3 | BY_SAGEMAKER,
     "ci": {"iam:PassRole": "CloudFormation works under a role", **dict.fromkeys(PUSH, "containers/push.sh")},
     "caller": BY_S3

@@ -45,6 +45,8 @@ def scope(**fields: Any) -> Scope:
         ({"a": {"Fn::If": ["No", "y", {"Ref": "AWS::NoValue"}]}, "b": 1}, {"b": 1}),
         ([1, {"Fn::If": ["No", 2, {"Ref": "AWS::NoValue"}]}], [1]),
         ({"Fn::And": [{"Condition": "Yes"}, {"Fn::Or": [{"Condition": "No"}, {"Condition": "Yes"}]}]}, True),
+        ({"Fn::Contains": [["a", "b"], "b"]}, True),
+        ({"Fn::Contains": [["a", "b"], "c"]}, False),
         ({"Fn::Contains": [{"Ref": "Zones"}, "b"]}, True),
         ({"Fn::Contains": [["x"], {"Ref": "Name"}]}, False),
         ({"Fn::EachMemberIn": [["a"], {"Ref": "Zones"}]}, True),
