@@ -15,7 +15,7 @@ _VALUE = re.compile(r"([a-z]+:[a-z0-9_]+)=([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]
 _HELP = {
     "housing_training_value": "The newest value of what a training prints, by its name",
     "housing_training_restored_files": "Checkpoint files that a step found when it began; above 0 it goes on with earlier work",
-    "housing_training_kept_files": "Checkpoint files that this pod has copied to S3",
+    "housing_training_kept_files": "Checkpoint files that this pod has copied to S3, for as long as the step runs",
 }
 
 
@@ -30,6 +30,11 @@ class Metrics:
         """Set one gauge."""
         with self._lock:
             self._values[metric, tuple(sorted(labels.items()))] = value
+
+    def drop(self, metric: str, **labels: str) -> None:
+        """Take one gauge away: what it told of is over."""
+        with self._lock:
+            self._values.pop((metric, tuple(sorted(labels.items()))), None)
 
     def read(self, line: str, step: str) -> None:
         """Take the values out of a line of a step's log."""

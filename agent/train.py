@@ -100,6 +100,7 @@ class Pod:
             self._metrics.set("housing_training_kept_files", mirror.pushed, step=step.name)
 
         self._commands.run(python("training.train"), root, push, lambda line: self._metrics.read(line, step.name))
+        self._metrics.drop("housing_training_kept_files", step=step.name)
         archive = root / ARCHIVE
         if self._request.leads:
             pack(root / "model", archive)

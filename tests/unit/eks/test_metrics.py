@@ -55,3 +55,12 @@ def test_it_is_served_at_its_path_alone_and_a_taken_port_is_named(socket_enabled
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_gauge_of_what_is_over_is_taken_away() -> None:
+    metrics = Metrics()
+    for step in ("xgboost", "neural"):
+        metrics.set("housing_training_kept_files", 0, step=step)
+    metrics.drop("housing_training_kept_files", step="xgboost")
+    metrics.drop("housing_training_kept_files", step="never there")
+    assert samples(metrics) == {("neural", "housing_training_kept_files"): 0.0}
