@@ -18,11 +18,8 @@ from lambdas.predict.router import Journey, Router
 from lambdas.predict.shape import shape_of
 from lambdas.predict.targets import EksService, SageMakerEndpoint, Target
 from lambdas.shared.errors import ApiError
-from lambdas.shared.http import Answer, Call, read_call, write_answer
+from lambdas.shared.http import Answer, Call, excess, read_call, write_answer
 from pipelines.signed import S3, SignedConnection, region
-
-MAX_ANSWER_BYTES = 6_000_000
-"""Lambda returns 6 MB at most, the rest of the response included."""
 
 RESERVED_SECONDS = 0.5
 """Of a worker's time, for the answer itself."""
@@ -46,8 +43,8 @@ class Service:
             raise ApiError(400, "no_route", "no route takes such a request; ask without explain, and without foundation members")
         if answer is None:
             return self._submitted(call, journey, f"{shape.size} bytes, {shape.series} series are too many for one request")
-        if len(answer.body) > MAX_ANSWER_BYTES:
-            return self._submitted(call, journey, f"the answer has {len(answer.body)} bytes, {MAX_ANSWER_BYTES} can be returned")
+        if over := excess(call, answer):
+            return self._submitted(call, journey, f"the answer is {over} bytes larger than a function can return")
         return answer
 
     def _submitted(self, call: Call, journey: Journey, reason: str) -> Answer:

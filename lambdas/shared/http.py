@@ -12,6 +12,11 @@ from typing import Any
 from lambdas.shared.errors import ApiError
 
 JSON = "application/json"
+MAX_RESULT_BYTES = 6 * 1024 * 1024 + 100
+"""What Lambda takes back of a function, as it is written: JSON, with a body in it that is quoted or in base64."""
+
+_ROOM_BYTES = 4096
+_SURELY_FITS = (MAX_RESULT_BYTES - _ROOM_BYTES) // 6
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,16 @@ def write_answer(call: Call | None, answer: Answer) -> dict[str, Any]:
     text, encoded = _text(answer.body)
     headers = {"content-type": JSON, **answer.headers}
     return {"statusCode": answer.status, "headers": headers, "body": text, "isBase64Encoded": encoded}
+
+
+def excess(call: Call, answer: Answer) -> int:
+    """Bytes by which the result would be larger than Lambda takes back, 0 when it is not; headers that are yet to come are allowed for.
+
+    Quoting makes six bytes of one at most, so that only large answers are written to be measured.
+    """
+    if len(answer.body) <= _SURELY_FITS:
+        return 0
+    return max(0, len(json.dumps(write_answer(call, answer))) + _ROOM_BYTES - MAX_RESULT_BYTES)
 
 
 def _request_id(gateway: Mapping[str, Any], otherwise: str) -> str:
