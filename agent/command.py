@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -14,7 +15,7 @@ from types import FrameType
 from agent.faults import INTERRUPTED, AgentError, say
 
 KILL_SECONDS = 45
-"""A command that was told to end and has not is killed; the job's own grace is 20 s, a pod's 110."""
+"""A command that was told to end and has not after this is killed; the job's own grace is 20 s, a pod's 110."""
 
 _LISTEN_SECONDS = 5
 """A process that the command left behind may hold its output open; the pod does not wait for it."""
@@ -23,10 +24,11 @@ _LISTEN_SECONDS = 5
 class Commands:
     """The commands of one pod, one after the other; SIGTERM is theirs from `listen` on."""
 
-    def __init__(self, every_seconds: float = 5.0) -> None:
-        self._every_seconds = every_seconds
+    def __init__(self, every_seconds: float = 5.0, kill_seconds: float = KILL_SECONDS) -> None:
+        self._every_seconds, self._kill_seconds = every_seconds, kill_seconds
         self._running: subprocess.Popen[bytes] | None = None
         self._ending = threading.Event()
+        self._kill_at = 0.0
 
     def listen(self) -> None:
         """Hear the order to end."""
@@ -71,16 +73,18 @@ class Commands:
     def _wait(self, process: subprocess.Popen[bytes], meanwhile: Callable[[], None]) -> int:
         while True:
             try:
-                status = process.wait(KILL_SECONDS if self._ending.is_set() else self._every_seconds)
+                status = process.wait(self._every_seconds)
             except subprocess.TimeoutExpired:
-                if self._ending.is_set() and process.poll() is None:
+                if self._ending.is_set() and time.monotonic() > self._kill_at:
                     process.kill()
                 _tolerant(meanwhile)
                 continue
             return status if status >= 0 else 128 - status
 
     def _end(self, _signum: int, _frame: FrameType | None) -> None:
-        self._ending.set()
+        if not self._ending.is_set():
+            self._kill_at = time.monotonic() + self._kill_seconds
+            self._ending.set()
         if self._running is not None:
             self._running.terminate()
 

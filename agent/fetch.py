@@ -1,8 +1,12 @@
-"""The command of the init container of a serving pod: `python -m agent.fetch` brings HOUSING_MODEL_URI to /opt/ml/model."""
+"""The command of the init container of a serving pod: `python -m agent.fetch` brings HOUSING_MODEL_URI to /opt/ml/model.
+
+The folder is a volume, which can hold what an earlier start of the pod brought; the server refuses a file that is not its model's.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -26,7 +30,19 @@ def main() -> int:
 
 
 def fetch(uri: str, folder: Path, storage: Storage) -> None:
-    """Bring the archive at `uri`, or the files below it when it ends in `/`."""
+    """Put the archive at `uri`, or the files below it where it ends in `/`, in the place of all in `folder`; a fault changes nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=folder) as temporary:
+        incoming = Path(temporary)
+        _bring(uri, incoming, storage)
+        for old in folder.iterdir():
+            if old != incoming:
+                _remove(old)
+        for new in list(incoming.iterdir()):
+            new.rename(folder / new.name)
+
+
+def _bring(uri: str, folder: Path, storage: Storage) -> None:
     if uri.endswith("/"):
         if not storage.download_folder(uri, folder):
             raise AgentError(f"{uri}: nothing is there; give the address of a model.tar.gz, or of its files with `/` at the end")
@@ -35,6 +51,13 @@ def fetch(uri: str, folder: Path, storage: Storage) -> None:
         archive = Path(temporary) / "model.tar.gz"
         storage.download(uri, archive)
         unpack(archive, folder)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 if __name__ == "__main__":
