@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.httpsession import get_cert_path
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
 from urllib3.exceptions import TimeoutError as NoAnswerError
 from urllib3.util.ssl_ import create_urllib3_context
@@ -77,9 +79,10 @@ class Connection:
             self._pool: Any = urllib3.HTTPSConnectionPool(parts.hostname, parts.port, maxsize=KEPT, ssl_context=tls_context(_authorities()))
         else:
             self._pool = urllib3.HTTPConnectionPool(parts.hostname, parts.port, maxsize=KEPT)
+        self._pool.ConnectionCls = _Secure if parts.scheme == "https" else _Plain
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Reply:
-        """Send a request and read the answer within `seconds`; once more where a kept connection had been closed by the other side.
+        """Send a request and read the answer within `seconds`; once more where a kept connection was closed before a byte of it came.
 
         Errors: SignedError when there is no answer.
         """
@@ -87,7 +90,7 @@ class Connection:
         try:
             try:
                 return self._once(method, self.path + path, headers, body, until)
-            except ProtocolError:
+            except ClosedError:
                 return self._once(method, self.path + path, headers, body, until)
         except NewConnectionError as error:  # a timeout by its class, in some versions
             raise SignedError("not reachable: no connection") from error
@@ -100,18 +103,7 @@ class Connection:
         left = until - time.monotonic()
         if left <= 0:
             raise NoAnswerError("the deadline has passed")
-        timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=left)
-        answer: Any = self._pool.urlopen(
-            method,
-            path,
-            body=body or None,
-            headers=dict(headers),
-            timeout=timeout,
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            enforce_content_length=True,  # the default of newer versions alone: half an answer is none
-        )
+        answer = self._begun(method, path, headers, body, left)
         try:
             chunks = []
             while chunk := answer.read(_CHUNK, decode_content=False):
@@ -124,6 +116,51 @@ class Connection:
         finally:
             answer.release_conn()
         return Reply(answer.status, {name.lower(): value for name, value in answer.headers.items()}, b"".join(chunks))
+
+    def _begun(self, method: str, path: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Any:
+        """The answer up to its body; ClosedError when the connection was a kept one that the other side had closed."""
+        _opened.now = False
+        try:
+            return self._pool.urlopen(
+                method,
+                path,
+                body=body or None,
+                headers=dict(headers),
+                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                enforce_content_length=True,  # the default of newer versions alone: half an answer is none
+            )
+        except ProtocolError as error:
+            if _opened.now or not isinstance(error.args[-1], ConnectionError):
+                raise
+            raise ClosedError(*error.args) from error
+
+
+class ClosedError(ProtocolError):
+    """A kept connection was closed before a byte of the answer came."""
+
+
+class _Opened(threading.local):
+    """Whether this thread's request opened a connection."""
+
+    now = False
+
+
+_opened = _Opened()
+
+
+class _Plain(HTTPConnection):
+    def connect(self) -> None:
+        _opened.now = True
+        super().connect()
+
+
+class _Secure(HTTPSConnection):
+    def connect(self) -> None:
+        _opened.now = True
+        super().connect()
 
 
 class SignedConnection:

@@ -24,7 +24,7 @@ from pipelines import signed
 from pipelines.direct import Endpoint
 from pipelines.errors import DeploymentError, PredictionError
 from pipelines.signed import S3, SAGEMAKER_RUNTIME, Connection, SignedConnection, SignedError
-from tests.integration.lambdas.stub import JSON, Asked, Aws, answering, hanging, model_error, refusal, serving
+from tests.integration.lambdas.stub import JSON, Asked, Aws, Reply, answering, hanging, model_error, refusal, serving
 
 REQUEST = {"inputs": [{"item_id": "Austin"}]}
 
@@ -136,7 +136,24 @@ def test_half_an_answer_is_none(aws: Aws) -> None:
     aws.replies["housing-forecast"] = 200, {**JSON, "content-length": "100"}, b'{"predictions": ["half'
     with pytest.raises(DeploymentError, match="not reachable: ProtocolError"):
         Endpoint("housing-forecast").forecast(REQUEST)
-    assert len(aws.asked) == 2, "asked once more, as for any connection that was cut"
+    assert len(aws.asked) == 1, "the model has worked already"
+
+
+def test_a_server_that_dies_over_a_request_is_not_asked_again_and_one_that_closed_a_kept_connection_is(aws: Aws) -> None:
+    def dying() -> Reply:
+        aws.replies["housing-forecast"] = answering("it")
+        aws.drop_connections()
+        return answering("nobody")
+
+    aws.replies["housing-forecast"] = dying
+    endpoint = Endpoint("housing-forecast")
+    with pytest.raises(DeploymentError, match="not reachable: ProtocolError"):
+        endpoint.forecast(REQUEST)
+    assert len(aws.asked) == 1
+    assert endpoint.forecast(REQUEST) == {"predictions": ["it"]}
+    aws.replies["housing-forecast"] = dying
+    assert endpoint.forecast(REQUEST) == {"predictions": ["it"]}
+    assert len(aws.asked) == 4
 
 
 def test_an_answer_in_drops_ends_at_the_deadline(aws: Aws) -> None:
