@@ -167,29 +167,54 @@ def execute(change_set: ChangeSet, settings: Settings, progress: Progress) -> No
     Errors: BootstrapError with the first resource that failed and its reason, when the stack rolled back.
     """
     service, name = client("cloudformation", settings), change_set.stack_name
-    began = describe(name, settings) or {}
-    since = began.get("LastUpdatedTime", began.get("CreationTime"))
+    stack = (describe(name, settings) or {}).get("StackId", name)
+    before, wanted = _newest(stack, settings), len(change_set.changes)
     service.execute_change_set(ChangeSetName=change_set.id, ClientRequestToken=uuid.uuid4().hex)
-    wanted = len(change_set.changes)
-    for pause in pauses(last_seconds=5.0):
-        status = (describe(name, settings) or {}).get("StackStatus", "")
-        events = _events(began.get("StackId", name), since, settings)
+
+    def tell(events: list[dict[str, Any]]) -> None:
         done = {one["LogicalResourceId"] for one in events if one["ResourceStatus"].endswith("_COMPLETE")} - {name}
-        if events:
-            progress(min(len(done), wanted), wanted, f"{events[0]['LogicalResourceId']} {events[0]['ResourceStatus']}")
-        if not status.endswith("_IN_PROGRESS"):
-            break
-        time.sleep(pause)
+        progress(min(len(done), wanted), wanted, f"{events[0]['LogicalResourceId']} {events[0]['ResourceStatus']}")
+
+    status, events = _ended(stack, before, settings, tell)
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"):
         raise BootstrapError(f"stack {name}: {status}: {failure(events)}; correct it and run `housing bootstrap` again")
 
 
-def _events(stack: str, since: Any, settings: Settings) -> list[dict[str, Any]]:
-    """The events after a time, newest first."""
+def _ended(
+    stack: str, before: str | None, settings: Settings, tell: Callable[[list[dict[str, Any]]], None]
+) -> tuple[str, list[dict[str, Any]]]:
+    """Wait until the operation that was begun after an event has ended: its status, and its events, newest first.
+
+    The stack's own status won't do: just after the beginning it may still be that of the operation before.
+    """
+    waits = pauses(last_seconds=5.0)
+    while True:
+        events = _events(stack, before, settings)
+        if events:
+            tell(events)
+        own = _own(events)
+        if own and not own[0].endswith("_IN_PROGRESS"):
+            return own[0], events
+        time.sleep(next(waits))
+
+
+def _own(events: list[dict[str, Any]]) -> list[str]:
+    """What became of the stack itself, newest first."""
+    return [one["ResourceStatus"] for one in events if one.get("PhysicalResourceId") == one["StackId"]]
+
+
+def _newest(stack: str, settings: Settings) -> str | None:
+    """The newest event's id; None when there is none."""
+    events = client("cloudformation", settings).describe_stack_events(StackName=stack)["StackEvents"]
+    return events[0]["EventId"] if events else None
+
+
+def _events(stack: str, before: str | None, settings: Settings) -> list[dict[str, Any]]:
+    """The events after that one, newest first."""
     found: list[dict[str, Any]] = []
     for page in client("cloudformation", settings).get_paginator("describe_stack_events").paginate(StackName=stack):
         for one in page["StackEvents"]:
-            if since is not None and one["Timestamp"] < since:
+            if one["EventId"] == before:
                 return found
             found.append(one)
     return found
@@ -212,16 +237,16 @@ def delete(name: str, settings: Settings) -> bool:
     there = describe(name, settings)
     if there is None:
         return False
-    service = client("cloudformation", settings)
-    service.delete_stack(StackName=name)
+    stack = there["StackId"]
+    before = _newest(stack, settings)
+    client("cloudformation", settings).delete_stack(StackName=name)
     for pause in pauses(last_seconds=5.0):
-        status = service.describe_stacks(StackName=there["StackId"])["Stacks"][0]["StackStatus"]
-        if not status.endswith("_IN_PROGRESS"):
+        if describe(name, settings) is None:
             break
+        events = _events(stack, before, settings)
+        if "DELETE_FAILED" in _own(events):
+            raise BootstrapError(f"stack {name}: DELETE_FAILED: {failure(events)}; remove what is in the way and begin again")
         time.sleep(pause)
-    if status != "DELETE_COMPLETE":
-        events = _events(there["StackId"], there.get("LastUpdatedTime", there["CreationTime"]), settings)
-        raise BootstrapError(f"stack {name}: {status}: {failure(events)}; remove what is in the way and run `housing teardown` again")
     return True
 
 
