@@ -17,6 +17,10 @@ PANEL = "panel.csv.gz"
 MAX_DELAY = timedelta(hours=1)
 """How far the clocks of two services may be apart."""
 
+DRIFT_PAUSE = timedelta(days=1)
+"""Within which alarms are one wish, however many go off, and however often: what has drifted stays so until a model is trained on it."""
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _UPLOAD = re.compile(rf"(housing/uploads/.+/){re.escape(MARKER)}")
 
 Kind = Literal["api", "schedule", "upload", "drift"]
@@ -72,8 +76,14 @@ def from_event(event: Any, drift_prefix: str) -> Trigger | None:
             name = str(detail.get("alarmName", ""))
             if _mapping(detail, "state").get("value") != "ALARM" or not name.startswith(drift_prefix):
                 return None
-            return Trigger("drift", event["id"], _line(f"alarm {name}"), _since(event))
+            return _drifted(event, name)
     raise refused("unknown_event", "detail-type", f"{str(event.get('detail-type'))[:100]!r}: no event of this kind starts a training")
+
+
+def _drifted(event: Mapping[str, Any], alarm: str) -> Trigger:
+    """The first alarm of a day (UTC) asks for a training; the others of that day ask for the same one."""
+    begin = _EPOCH + (_time(event) - _EPOCH) // DRIFT_PAUSE * DRIFT_PAUSE
+    return Trigger("drift", begin.isoformat(), _line(f"alarm {alarm}"), begin - MAX_DELAY)
 
 
 def _uploaded(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Trigger | None:
@@ -111,8 +121,13 @@ def _mapping(detail: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _since(event: Mapping[str, Any]) -> datetime:
+    return _time(event) - MAX_DELAY
+
+
+def _time(event: Mapping[str, Any]) -> datetime:
     try:
         told = datetime.fromisoformat(str(event.get("time")).replace("Z", "+00:00"))
-    except ValueError:
-        told = datetime.now(UTC)
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)) - MAX_DELAY
+        told = told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return datetime.now(UTC)
+    return told if told >= _EPOCH else datetime.now(UTC)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import RLock
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
@@ -58,6 +59,7 @@ class Cloud:
     pipeline: bool = True
     kubernetes: str = ""
     clients: dict[str, Any] = field(default_factory=dict)
+    one_at_a_time: Any = field(default_factory=RLock)
 
     def client(self, service: str, *_: Any, config: Any = None, **__: Any) -> Any:
         """A real client whose requests end here."""
@@ -79,11 +81,12 @@ class Cloud:
         return f"s3://{BUCKET}/housing/sources/{place}/"
 
     def _answer(self, model: Any, context: Any, **_: Any) -> Any:
-        self.calls[model.name] += 1
         try:
-            if self.faults.get(model.name):
-                raise self.faults[model.name].pop(0)
-            answer = getattr(self, model.name)(context["asked"])
+            with self.one_at_a_time:
+                self.calls[model.name] += 1
+                if self.faults.get(model.name):
+                    raise self.faults[model.name].pop(0)
+                answer = getattr(self, model.name)(context["asked"])
         except FaultError as fault:
             return fault.answer
         return SimpleNamespace(status_code=200, headers={}), {"ResponseMetadata": {"HTTPStatusCode": 200}, **answer}

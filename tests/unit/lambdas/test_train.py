@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -48,24 +49,63 @@ def answered(response: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     return response["statusCode"], content.get("error", content)
 
 
-def test_a_thousand_duplicate_and_reordered_events_start_one_execution_for_each_distinct_one(
-    train: ModuleType, cloud: Any, make_event: Any, batch: Any
+class Metrics:
+    """Those of powertools are a process's own: as at AWS, where each of two invocations at once has one to itself."""
+
+    metric_set: tuple[str, ...] = ()
+
+    def add_metric(self, *_: Any) -> None:
+        """Of no interest here."""
+
+
+def test_a_thousand_duplicate_and_reordered_events_start_one_execution_for_each_distinct_one(  # noqa: PLR0917 fixtures
+    train: ModuleType, cloud: Any, make_event: Any, batch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(train, "metrics", Metrics())
     cloud.source(panel("2020-01", "2020-02"))
     cloud.put(UPLOAD + "panel.csv.gz", panel("2021-01", "2021-02"))
     cloud.put(UPLOAD + "source.json", b"{}")
     alarm = {"alarmName": "housing-drift-price", "state": {"value": "ALARM"}}
     distinct = [make_event("Scheduled Event", number) for number in range(12)]
-    distinct += [make_event("CloudWatch Alarm State Change", number, **alarm) for number in range(12)]
+    distinct += [make_event("CloudWatch Alarm State Change", number, 24 * number, **alarm) for number in range(12)]
     distinct += [uploaded(make_event, number) for number in range(12)]
     dice = random.Random(5)
     events = distinct + dice.choices(distinct, k=1000 - len(distinct))
     dice.shuffle(events)
-    for first in range(0, len(events), 10):
-        assert train.handler(batch(*events[first : first + 10]), None) == {"batchItemFailures": []}
+    batches = [batch(*events[first : first + 10]) for first in range(0, len(events), 10)]
+    with ThreadPoolExecutor(2) as at_once:  # the queue has two of its batches worked on at once
+        for answer in at_once.map(lambda one: train.handler(one, None), batches):
+            assert answer == {"batchItemFailures": []}
     names = [one["PipelineExecutionDisplayName"] for one in cloud.executions]
     assert (len(events), len(names), len(set(names))) == (1000, 36, 36)
     assert all(32 <= len(token) <= 128 for token in cloud.tokens)
+
+
+def test_alarms_of_one_day_are_one_training_however_they_flap_and_the_next_day_has_its_own(
+    train: ModuleType, cloud: Any, make_event: Any
+) -> None:
+    cloud.source(panel("2020-01"))
+
+    def alarm(number: int, name: str, time: str) -> str:
+        event = make_event("CloudWatch Alarm State Change", number, alarmName=name, state={"value": "ALARM"})
+        started: str = train.handler({**event, "time": time}, None)["started"]
+        return started
+
+    day = datetime.now(UTC).date()
+    first = alarm(1, "housing-drift-price", f"{day}T00:10:00Z")
+    cloud.tokens.clear()  # SageMaker need not remember them for so long
+    assert alarm(2, "housing-drift-price", f"{day}T09:10:00Z") == first
+    assert alarm(3, "housing-drift-income", f"{day}T23:59:59Z") == first
+    assert alarm(4, "housing-drift-price", f"{day + timedelta(days=1)}T00:00:00Z") != first
+    assert len(cloud.executions) == 2
+
+
+@pytest.mark.parametrize("time", [None, "soon", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:00"])
+def test_an_event_of_no_possible_time_is_of_now(train: ModuleType, cloud: Any, make_event: Any, time: str | None) -> None:
+    cloud.source(panel("2020-01"))
+    alarm = {"alarmName": "housing-drift-price", "state": {"value": "ALARM"}}
+    for event in (make_event("CloudWatch Alarm State Change", 1, **alarm), make_event("Scheduled Event", 1)):
+        assert train.handler({**event, "time": time}, None)["started"]
 
 
 def test_a_redelivery_after_sagemaker_forgot_its_token_starts_nothing(train: ModuleType, cloud: Any, make_event: Any) -> None:
