@@ -58,7 +58,7 @@ class Metrics:
         """Of no interest here."""
 
 
-def test_a_thousand_duplicate_and_reordered_events_start_one_execution_for_each_distinct_one(  # noqa: PLR0917 fixtures
+def test_a_thousand_duplicate_and_reordered_events_start_one_execution_for_each_distinct_one(
     train: ModuleType, cloud: Any, make_event: Any, batch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "metrics", Metrics())
