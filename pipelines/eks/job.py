@@ -55,7 +55,8 @@ class JobRequest:
     output_uri : where models go.
     plan : arguments of Prepare, e.g. `("--horizon", "12")`; with a source.
     gate : arguments of Evaluate: the bars; with a source.
-    cpu, memory : requests of a pod; what a node of the type has, less what the system takes.
+    instance_type : the wished type; alternatives : others that do as well, where AWS has none of it. Each has one GPU, as a pod uses one.
+    cpu, memory : requests of a pod; what a node of the smallest type has, less what the system takes.
     max_wait_seconds : the Job ends after this, waiting for capacity included.
     """
 
@@ -70,11 +71,17 @@ class JobRequest:
     plan: Sequence[str] = field(default=())
     gate: Sequence[str] = field(default=())
     instance_type: str = "g5.2xlarge"
+    alternatives: Sequence[str] = ("g5.4xlarge",)
     cpu: str = "7"
     memory: str = "26Gi"
     hosts: int = 1
     retries: int = 3
     max_wait_seconds: int = 8 * 3600
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """Every type on which a pod may run, the wished one first."""
+        return (self.instance_type, *self.alternatives)
 
 
 def job_name(key: str, prefix: str = "train") -> str:
@@ -101,8 +108,9 @@ def render(request: JobRequest, template: Path = TEMPLATE) -> str:
         "GATE": _json(list(request.gate)),
     }
     numbers = {"HOSTS": request.hosts, "RETRIES": request.retries * request.hosts, "MAX_WAIT_SECONDS": request.max_wait_seconds}
+    types = json.dumps(request.instance_types)
     escaped = {name: json.dumps(text)[1:-1] for name, text in texts.items()}
-    return Template(template.read_text()).substitute(escaped, **numbers)
+    return Template(template.read_text()).substitute(escaped, INSTANCE_TYPES=types, **numbers)
 
 
 def check(request: JobRequest) -> None:
@@ -110,7 +118,8 @@ def check(request: JobRequest) -> None:
     _match("job name", request.name, _NAME, "lower case letters, digits and dashes, at most 49")
     _match("image", request.image, _IMAGE, "REGISTRY/REPOSITORY@sha256:DIGEST")
     _match("region", request.region, _REGION, "a region such as us-east-1")
-    _match("instance type", request.instance_type, _INSTANCE, "an EC2 type such as g5.2xlarge, without `ml.`")
+    for instance_type in request.instance_types:
+        _match("instance type", instance_type, _INSTANCE, "an EC2 type such as g5.2xlarge, without `ml.`")
     _match("cpu", request.cpu, _QUANTITY, "a quantity such as 7")
     _match("memory", request.memory, _QUANTITY, "a quantity such as 26Gi")
     if bool(request.source_uri) == bool(request.prepared_uri):

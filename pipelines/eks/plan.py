@@ -16,9 +16,11 @@ def plan_training(request: JobRequest, cluster: str, settings: Settings) -> Plan
     minutes = usage.training_minutes.value * len(request.steps)
     node_hours = minutes / 60 * request.hosts
     spot, on_demand = table.ec2_spot_usd_per_hour(request.instance_type), table.ec2_usd_per_hour(request.instance_type)
-    ceiling = request.max_wait_seconds / SECONDS_PER_HOUR * request.hosts * on_demand
+    dearest = max(table.ec2_usd_per_hour(name) for name in request.instance_types)
+    ceiling = request.max_wait_seconds / SECONDS_PER_HOUR * request.hosts * dearest
+    machines = f"{request.hosts} x {' or '.join(request.instance_types)}"
     steps = [
-        f"Job {request.name} in ml-jobs of the cluster {cluster}: {request.hosts} x {request.instance_type}, Spot first, then on demand",
+        f"Job {request.name} in ml-jobs of the cluster {cluster}: {machines}, Spot first, then on demand",
         f"image {request.image}",
         f"reads {request.source_uri or request.prepared_uri}",
         *(f"trains {step.name}: {step.hyperparameters['members']}; checkpoints {step.checkpoints}" for step in request.steps),

@@ -70,7 +70,7 @@ def test_what_is_submitted_is_what_is_rendered_and_its_data_is_there(cluster: Fa
 def test_the_plan_has_the_price_and_a_dry_run_makes_nothing(cluster: FakeCluster, words: tuple[str, ...]) -> None:
     plan = json.loads(housing("submit", *words, "--dry-run", "--json"))
     assert "$0.485 an hour and node" in plan["price"]  # 1.212 on demand, 60% saved
-    assert "time limit ends it at $9.70" in plan["price"]  # 8 hours on demand
+    assert "time limit ends it at $12.99" in plan["price"]  # 8 hours on demand
     assert any("checkpoints xgboost-" in step for step in plan["steps"])
     assert cluster.posts == 0
     assert "nobody can be asked here" in housing("submit", *words, status=2)

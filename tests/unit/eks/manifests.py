@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import kubernetes_validate
 import yaml
 
+from .cluster_view import Manifest, name_of, of_kind, pod_of
+from .scheduling import scheduling_faults
+from .traffic import traffic_faults
+
 ROOT = Path(__file__).parents[3]
 EKS = ROOT / "deploy" / "eks"
 CRDS = Path(__file__).parent / "crds"
 VERSION = "1.34"
-
-Manifest = dict[str, Any]
 
 
 def build(folder: Path) -> list[Manifest]:
@@ -29,17 +31,8 @@ def build(folder: Path) -> list[Manifest]:
 
 def faults(manifests: list[Manifest]) -> list[str]:
     """Everything that is wrong, one line each."""
-    return [
-        fault for manifest in manifests for fault in (*_schema(manifest), *_pods(manifest), *_rights(manifest), *_network(manifest))
-    ] + list(_whole(manifests))
-
-
-def name_of(manifest: Manifest) -> str:
-    return f"{manifest['kind']} {manifest['metadata']['name']}"
-
-
-def of_kind(manifests: list[Manifest], kind: str, name: str | None = None) -> list[Manifest]:
-    return [one for one in manifests if one["kind"] == kind and name in (None, one["metadata"]["name"])]
+    alone = [fault for manifest in manifests for fault in (*_schema(manifest), *_pods(manifest), *_rights(manifest), *_network(manifest))]
+    return [*alone, *_whole(manifests), *scheduling_faults(manifests), *traffic_faults(manifests)]
 
 
 @lru_cache
@@ -47,7 +40,17 @@ def _closed(kind: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(yaml.safe_load((CRDS / f"{kind}.yaml").read_text()))
 
 
-def _schema(manifest: Manifest) -> Iterator[str]:
+def _schema(manifest: Manifest) -> tuple[str, ...]:
+    return _schema_of(json.dumps(manifest, sort_keys=True, default=str))
+
+
+@lru_cache(maxsize=1024)
+def _schema_of(text: str) -> tuple[str, ...]:
+    """Of one manifest as JSON; kept, since a planted fault leaves most of the manifests as they were."""
+    return tuple(_against_schema(json.loads(text)))
+
+
+def _against_schema(manifest: Manifest) -> Iterator[str]:
     if (CRDS / f"{manifest['kind']}.yaml").is_file():
         group = (CRDS / f"{manifest['kind']}.yaml").read_text().partition("\n")[0].removeprefix("# ")
         if manifest["apiVersion"] != group:
@@ -59,17 +62,6 @@ def _schema(manifest: Manifest) -> Iterator[str]:
         kubernetes_validate.validate(manifest, VERSION, strict=True)
     except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as error:
         yield f"{name_of(manifest)}: {error}"
-
-
-def pod_of(manifest: Manifest) -> dict[str, Any] | None:
-    spec = manifest.get("spec", {})
-    for road in (("template", "spec"), ("jobTemplate", "spec", "template", "spec")):
-        found = spec
-        for step in road:
-            found = found.get(step, {}) if isinstance(found, dict) else {}
-        if "containers" in found:
-            return dict(found)
-    return None
 
 
 def _pods(manifest: Manifest) -> Iterator[str]:
@@ -130,23 +122,3 @@ def _whole(manifests: list[Manifest]) -> Iterator[str]:
         denies = [one for one in of_kind(manifests, "NetworkPolicy", "default-deny") if one["metadata"]["namespace"] == namespace]
         if not denies or denies[0]["spec"]["podSelector"] != {}:
             yield f"namespace {namespace}: nothing is denied by default"
-    services = of_kind(manifests, "Service")
-    for monitor in of_kind(manifests, "ServiceMonitor"):
-        wanted = monitor["spec"]["selector"]["matchLabels"].items()
-        found = [one for one in services if one["metadata"].get("labels", {}).items() >= wanted]
-        ports = {port["name"] for one in found for port in one["spec"]["ports"]}
-        for endpoint in monitor["spec"]["endpoints"]:
-            if endpoint["port"] not in ports:
-                yield f"{name_of(monitor)}: no Service has the port {endpoint['port']}"
-    purposes = {pool["spec"]["template"]["metadata"]["labels"]["housing/purpose"]: pool for pool in of_kind(manifests, "NodePool")}
-    for manifest in manifests:
-        selector = (pod_of(manifest) or {}).get("nodeSelector", {})
-        purpose = selector.get("housing/purpose")
-        if purpose and not _offers(purposes.get(purpose), selector["node.kubernetes.io/instance-type"]):
-            yield f"{name_of(manifest)}: no NodePool makes a node for {selector}"
-
-
-def _offers(pool: Manifest | None, instance_type: str) -> bool:
-    requirements = pool["spec"]["template"]["spec"]["requirements"] if pool else []
-    types = [one["values"] for one in requirements if one["key"] == "node.kubernetes.io/instance-type"]
-    return bool(types) and instance_type in types[0]

@@ -159,6 +159,21 @@ def test_several_hosts_are_pods_of_one_indexed_job_on_nodes_of_their_own(request
     assert Request.read(given_).resources()["current_host"] == f"{request_.name}-2.{pod(manifest)['subdomain']}"
 
 
+def test_a_training_takes_the_next_larger_machine_where_aws_has_no_other(request_: JobRequest) -> None:
+    manifest = yaml.safe_load(render(request_))
+    affinity = pod(manifest)["affinity"]["nodeAffinity"]
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term["matchExpressions"][0]["values"] == ["g5.2xlarge", "g5.4xlarge"]
+    first, then = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert first["weight"] > then["weight"]
+    assert {one["key"]: one["values"] for one in first["preference"]["matchExpressions"]} == {
+        "karpenter.sh/capacity-type": ["spot"],
+        "node.kubernetes.io/instance-type": ["g5.2xlarge"],
+    }
+    with pytest.raises(JobRequestError, match=re.escape("without `ml.`")):
+        render(replace(request_, alternatives=("ml.g5.4xlarge",)))
+
+
 def test_a_schedule_holds_the_very_job(request_: JobRequest) -> None:
     cron = yaml.safe_load(render_schedule(request_, "0 6 2 * *"))
     kubernetes_validate.validate(cron, VERSION, strict=True)

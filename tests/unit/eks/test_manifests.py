@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +13,8 @@ from pipelines.eks.catalogue import monthly
 from pipelines.eks.job import NAMESPACE, TEMPLATE
 from pipelines.settings import Settings
 
-from .manifests import EKS, ROOT, Manifest, build, faults, of_kind, pod_of
+from .cluster_view import Manifest, of_kind, pod_of
+from .manifests import EKS, ROOT, build, faults
 
 STAGES = ("dev", "staging", "prod")
 
@@ -72,6 +74,65 @@ PLANTED = [
     ("base/nodes/class.yaml", "httpTokens: required", "httpTokens: wanted", "'wanted' is not one of"),
     ("base/gpu/dcgm-exporter.yaml", "capabilities: {drop: [ALL]}", "capabilities: {add: [SYS_ADMIN]}", "has capabilities"),
     ("components/keda/scaled-object.yaml", "threshold:", "treshold:", "treshold"),
+    ("base/inference/deployment.yaml", ', nvidia.com/gpu: "1"}', "}", "has no limit of one nvidia.com/gpu"),
+    ("base/inference/deployment.yaml", "key: nvidia.com/gpu", "key: nvidia.com/gpus", "does not tolerate nvidia.com/gpu"),
+    (
+        "base/inference/deployment.yaml",
+        "serviceAccountName: housing-inference",
+        "serviceAccountName: inference",
+        "no ServiceAccount inference",
+    ),
+    ("base/inference/deployment.yaml", "path: /ping", "path: /health", "readinessProbe asks /health"),
+    ("base/inference/deployment.yaml", "failureThreshold: 180", "failureThreshold: 2", "which a model may need to load"),
+    ("base/inference/deployment.yaml", "GracePeriodSeconds: 75", "GracePeriodSeconds: 10", "is killed after 10 s"),
+    ("base/inference/service.yaml", "  selector:\n    app.kubernetes.io/name: housing", "  selector:\n    name: housing", "finds no pod"),
+    ("base/inference/service.yaml", "targetPort: http", "targetPort: web", "its pods have no port web"),
+    ("base/inference/ingress.yaml", "service: {name: housing-forecast", "service: {name: forecast", "no Service forecast"),
+    ("base/inference/ingress.yaml", "healthcheck-path: /ping", "healthcheck-path: /", "asks / for health"),
+    ("base/inference/ingress.yaml", "path: /invocations", "path: /invoke", "/invoke is no route of the server"),
+    (
+        "base/inference/hpa.yaml",
+        "kind: Deployment, name: housing-forecast",
+        "kind: Deployment, name: forecast",
+        "no forecast in ml-inference",
+    ),
+    ("base/inference/network.yaml", "k8s-app: kube-dns", "k8s-app: coredns", "cannot resolve names"),
+    ("base/inference/network.yaml", "cidr: 169.254.170.23/32", "cidr: 169.254.169.254/32", "cannot get its AWS credentials"),
+    ("base/inference/network.yaml", "port: 8080", "port: 8000", "do not hear 8000"),
+    (
+        "base/training/access.yaml",
+        "kind: ServiceAccount\nmetadata:\n  name: housing-training",
+        "kind: ServiceAccount\nmetadata:\n  name: t",
+        "no ServiceAccount",
+    ),
+    ("base/training/monitor.yaml", "port: metrics", "port: http", "no pod has the port http"),
+    ("base/training/hosts.yaml", "name: housing-training", "name: training", "Service training-hosts: its selector finds no pod"),
+    ("base/training/cronjob.yaml", "- key: housing/spot", "- key: housing/spots", "does not tolerate housing/spot"),
+    (
+        "base/training/cronjob.yaml",
+        "              limits:\n                memory: 26Gi\n                ephemeral-storage: 60Gi\n                nvidia.com/gpu: '1'",
+        "              limits:\n                memory: 26Gi",
+        "train-monthly: has no limit",
+    ),
+    ("base/training/cronjob.yaml", "GracePeriodSeconds: 110", "GracePeriodSeconds: 10", "has 10 s to end, of Spot's 120"),
+    ("base/nodes/training.yaml", "key: nvidia.com/gpu, value", "key: nvidia.com/gpus, value", "does not tolerate nvidia.com/gpus"),
+    ("base/nodes/inference.yaml", "name: housing-gpu", "name: gpu", "NodePool inference: no EC2NodeClass gpu"),
+    ("base/nodes/inference.yaml", "housing/purpose: inference", "housing/purpose: serving", "no NodePool makes a node"),
+    (
+        "components/keda/scaled-object.yaml",
+        "scaleTargetRef: {name: housing-forecast}",
+        "scaleTargetRef: {name: forecast}",
+        "no forecast in",
+    ),
+    ("components/keda/scaled-object.yaml", "  namespace: ml-inference", "  namespace: ml-jobs", "no housing-forecast in ml-jobs to scale"),
+    ("components/keda/scaled-object.yaml", 'namespace="ml-inference"', 'namespace="inference"', "measures ['inference']"),
+    ("components/keda/scaled-object.yaml", '"false"', '"true"', "takes no answer for no load"),
+    (
+        "components/keda/scaled-object.yaml",
+        "monitoring.svc:9090",
+        "observability.svc:9090",
+        "asks http://prometheus-operated.observability",
+    ),
 ]
 
 
@@ -122,6 +183,29 @@ def test_trainings_get_no_node_to_five_spot_first(stages: dict[str, list[Manifes
     assert spot["limits"]["nvidia.com/gpu"] == demand["limits"]["nvidia.com/gpu"] == quota["spec"]["hard"]["requests.nvidia.com/gpu"] == "5"
     inference = pools["inference"]["template"]["spec"]["requirements"]
     assert {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["on-demand"]} in inference
+
+
+@needs_kubectl
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_serves_a_model_that_cannot_change(stages: dict[str, list[Manifest]], stage: str) -> None:
+    """What the monthly training writes is judged by its bars alone, and written again each month."""
+    (server,) = of_kind(stages[stage], "Deployment", "housing-forecast")
+    (model,) = [one["value"] for one in (pod_of(server) or {})["initContainers"][0]["env"] if one["name"] == "HOUSING_MODEL_URI"]
+    assert re.fullmatch(r"s3://[^/]+/housing/executions/[^/]+/ensemble/model/model\.tar\.gz", model)
+
+
+@needs_kubectl
+def test_nothing_keeps_karpenter_from_telling_a_pod_that_spot_takes_its_node(stages: dict[str, list[Manifest]]) -> None:
+    assert "do-not-disrupt" not in json.dumps(stages["prod"])
+    for pool in ("training-spot", "training-on-demand"):
+        (found,) = of_kind(stages["prod"], "NodePool", pool)
+        assert found["spec"]["disruption"]["budgets"] == [{"nodes": "0", "reasons": ["Drifted"]}]
+
+
+@needs_kubectl
+def test_a_pod_is_ready_only_when_the_load_balancer_says_so(stages: dict[str, list[Manifest]]) -> None:
+    (inference,) = of_kind(stages["prod"], "Namespace", "ml-inference")
+    assert inference["metadata"]["labels"]["elbv2.k8s.aws/pod-readiness-gate-inject"] == "enabled"
 
 
 def test_the_scheduled_training_is_the_template() -> None:
