@@ -7,8 +7,7 @@ place of their own host. Each host counts what it sent.
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,12 @@ import numpy.typing as npt
 
 from housing.errors import SettingsError
 from training.log import say
-from training.rendezvous import JOIN_SECONDS, Desk, LostHostError, ask
+from training.rendezvous import JOIN_SECONDS, Desk, LostHostError, address_of, ask
 
 LOST_SECONDS = 60
 """A collective call in which a host does not take part for so long ends the job."""
+RETRIES = 3
+"""Of a connection to the tracker; each waits longer than the one before."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class Hosts:
     def share(self, count: int) -> range:
         """The positions of a list of that length that are this host's: every so many, from its own rank on."""
         return range(self.rank, count, self.count)
+
+    def lost(self, names: Sequence[str] = ()) -> LostHostError:
+        """The error that says which of the others are gone, as far as that is known."""
+        others = [name for name in self.names if name != self.current]
+        who = ", ".join(names or others) if names or len(others) == 1 else f"one of {', '.join(others)}"
+        return LostHostError(f"host {who}: no longer answers; the next start goes on from the checkpoints")
 
     @classmethod
     def read(cls, *files: Path) -> Hosts:
@@ -90,10 +97,7 @@ class Collective:
         try:
             return np.asarray(collective.allreduce(array, collective.Op.SUM))
         except XGBoostError as error:
-            lost = sorted(self._desk.lost) if self._desk else []
-            others = [name for name in self.hosts.names if name != self.hosts.current]
-            who = ", ".join(lost) or f"one of {', '.join(others)}"
-            raise LostHostError(f"host {who}: no longer answers; the next start goes on from the checkpoints") from error
+            raise self.hosts.lost(sorted(self._desk.lost) if self._desk else []) from error
 
     def finish(self) -> None:
         """Wait until every host is here, and say what this one has sent."""
@@ -115,39 +119,53 @@ class Collective:
         return [table[index].view(np.uint8)[: lengths[index]].tobytes() for index in range(count)]
 
 
+def of_others(error: Exception) -> bool:
+    """Whether an XGBoostError says that the other hosts do not answer, rather than that something is wrong here."""
+    return "/collective/" in str(error).partition("\n")[0]
+
+
 @contextmanager
 def joined(hosts: Hosts, port: int) -> Iterator[Collective]:
-    """Join the other hosts; the first one runs the tracker. LostHostError names a host that does not come."""
+    """Join the other hosts; the first one runs the tracker. LostHostError names a host that does not come, or is gone inside."""
     if hosts.count == 1:
         yield Collective(hosts)
         return
     from xgboost import collective
+    from xgboost.core import XGBoostError
     from xgboost.tracker import RabitTracker
 
-    leader = hosts.names[0]
     tracker, desk, connection = None, None, None
     if hosts.leads:
-        tracker = RabitTracker(hosts.count, socket.gethostbyname(leader), sortby="task", timeout=JOIN_SECONDS)
+        leader = address_of(hosts.current)
+        tracker = RabitTracker(hosts.count, leader, sortby="task", timeout=JOIN_SECONDS)
         tracker.start()
         tracker_port = int(tracker.worker_args()["dmlc_tracker_port"])
         desk = Desk((leader, port), tracker_port)
     else:
-        tracker_port, connection = ask((leader, port), hosts.current)
-    arguments: dict[str, str | int | None] = {
-        "dmlc_communicator": "rabit",
-        "dmlc_tracker_uri": socket.gethostbyname(leader),
-        "dmlc_tracker_port": tracker_port,
-        "dmlc_task_id": f"{hosts.rank:04d}",
-        "dmlc_timeout": LOST_SECONDS,
-        "dmlc_retry": 3,
-    }
+        tracker_port, connection = ask((hosts.names[0], port), hosts.current)
+        leader = str(connection.getpeername()[0])
     try:
-        with collective.CommunicatorContext(**arguments):
+        with collective.CommunicatorContext(**_arguments(hosts, leader, tracker_port)):
             yield Collective(hosts, desk)
         if tracker is not None:
-            tracker.wait_for(JOIN_SECONDS)
+            tracker.wait_for(LOST_SECONDS)
+    except XGBoostError as error:
+        if not of_others(error):
+            raise
+        raise hosts.lost(sorted(desk.lost) if desk else []) from error
     finally:
         if desk is not None:
             desk.close()
         if connection is not None:
             connection.close()
+
+
+def _arguments(hosts: Hosts, tracker: str, tracker_port: int) -> dict[str, str | int | None]:
+    return {
+        "dmlc_communicator": "rabit",
+        "dmlc_tracker_uri": tracker,
+        "dmlc_tracker_port": tracker_port,
+        "dmlc_task_id": f"{hosts.rank:04d}",
+        "dmlc_timeout": LOST_SECONDS,
+        "dmlc_retry": RETRIES,
+    }

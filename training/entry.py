@@ -33,13 +33,13 @@ def run_job(job: Callable[[Container], None], kind: Kind) -> int:
         say("interrupted: finished work is in the checkpoint folder, the next run goes on from there")
         return EXIT_INTERRUPTED
     except LostHostError as error:
-        _fail(container, kind, str(error))
+        fail(container, kind, str(error))
         return os.EX_TEMPFAIL
     except HousingError as error:
-        return _fail(container, kind, str(error))
+        return fail(container, kind, str(error))
     except Exception as error:  # noqa: BLE001 the boundary of the process: everything that a job can raise ends here
         traceback.print_exc()
-        return _fail(container, kind, f"{type(error).__name__}: {error}")
+        return fail(container, kind, f"{type(error).__name__}: {error}")
     return 0
 
 
@@ -59,7 +59,8 @@ def use_threads(count: int) -> None:
     threadpool_limits(count)
 
 
-def _fail(container: Container, kind: Kind, reason: str) -> int:
+def fail(container: Container, kind: Kind, reason: str) -> int:
+    """Say in the log and where SageMaker looks for it why the job ends; returns the exit status 1."""
     line = " ".join(reason.split())[:MAX_MESSAGE_CHARACTERS]
     path = container.failure_file if kind == "training" else container.message_file
     path.parent.mkdir(parents=True, exist_ok=True)

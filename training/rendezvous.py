@@ -59,6 +59,18 @@ class Desk:
                 self.lost.add(name)
 
 
+def address_of(host: str) -> str:
+    """The IPv4 address of a host; a name that is not known yet, as that of a pod that is still to come, is asked for again."""
+    deadline = time.monotonic() + JOIN_SECONDS
+    while True:
+        try:
+            return socket.gethostbyname(host)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise LostHostError(f"host {host}: nobody knows its address; check that it was started, and the names") from error
+            time.sleep(0.2)
+
+
 def ask(address: tuple[str, int], name: str) -> tuple[int, socket.socket]:
     """At the other hosts: the tracker's port, and the connection to hold. LostHostError when the first host does not answer."""
     deadline = time.monotonic() + JOIN_SECONDS

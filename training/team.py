@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from housing.members.peers import Peers, among
 from training.choice import Choice
 from training.cluster import Collective, Hosts, joined
 from training.contract import Container
-from training.rendezvous import port_of
+from training.rendezvous import JOIN_SECONDS, port_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def teamed(container: Container, choice: Choice) -> Iterator[Team]:
     """What this process does in the job; processes that share rows are joined for the time of the block."""
     hosts = Hosts.read(container.resource_file)
     if choice.distribute == "rows" and "RANK" in os.environ:
-        with _process_group() as peers, among(peers):
+        with _process_group(hosts) as peers, among(peers):
             yield Team(hosts, True, peers.rank == 0)
     elif choice.distribute == "rows" and hosts.count > 1:
         team = Team(hosts, True, hosts.leads)
@@ -62,7 +61,7 @@ def teamed(container: Container, choice: Choice) -> Iterator[Team]:
 
 
 def torchrun(container: Container, choice: Choice, processes: int) -> list[str] | None:
-    """The command that runs this job in `processes` processes on each host, None where one process does it, or does it already."""
+    """How torchrun is called to run this job in `processes` processes on each host, None where one process does it, or does it already."""
     hosts = Hosts.read(container.resource_file)
     shared = choice.distribute == "rows" and choice.members == ("neural",) and hosts.count * processes > 1
     if not shared or "RANK" in os.environ:
@@ -73,24 +72,37 @@ def torchrun(container: Container, choice: Choice, processes: int) -> list[str] 
         "nproc-per-node": processes,
         "master-addr": hosts.names[0],
         "master-port": port_of(_job()),
+        "rdzv-conf": f"timeout={JOIN_SECONDS}",
     }
-    words = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "torch.distributed.run", *words, "-m", "training.train"]
+    return [*(f"--{name}={value}" for name, value in options.items()), "-m", "training.train"]
 
 
 @contextmanager
-def _process_group() -> Iterator[Peers]:
+def _process_group(hosts: Hosts) -> Iterator[Peers]:
+    """The processes that torchrun has started, joined; LostHostError when another one is gone."""
     import torch
     from torch import distributed
 
     gpu = torch.cuda.is_available() and os.environ.get("HOUSING_DEVICE", "auto") != "cpu"
     if gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if gpu else "gloo")
     try:
-        yield Peers(distributed.get_rank(), distributed.get_world_size())
-    finally:
-        distributed.destroy_process_group()
+        distributed.init_process_group("nccl" if gpu else "gloo")
+        try:
+            yield Peers(distributed.get_rank(), distributed.get_world_size())
+        finally:
+            distributed.destroy_process_group()
+    except RuntimeError as error:
+        if not of_peers(error):
+            raise
+        raise hosts.lost() from error
+
+
+def of_peers(error: RuntimeError) -> bool:
+    """Whether an error of torch says that another process does not answer, rather than that something is wrong here."""
+    from torch.distributed import DistError
+
+    return isinstance(error, DistError) or "gloo/transport" in str(error)
 
 
 def _job() -> str:

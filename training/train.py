@@ -11,18 +11,17 @@ from training.choice import Choice
 from training.contract import Container
 from training.entry import run_job
 from training.jobs.train import train
+from training.launch import launch
 from training.team import torchrun
 
 
 def main() -> None:
     """Run the training job and exit with its status; where a network is trained by several processes, torchrun starts them."""
-    command = _launcher()
-    if command is not None:
-        os.execv(command[0], command)  # noqa: S606 this process becomes the launcher, which gets the signals
-    sys.exit(run_job(train, "training"))
+    words = _torchrun()
+    sys.exit(run_job(train, "training") if words is None else launch(words))
 
 
-def _launcher() -> list[str] | None:
+def _torchrun() -> list[str] | None:
     container = Container.from_environment()
     processes = 1 if os.environ.get("HOUSING_DEVICE") == "cpu" else max(1, gpu_count())
     try:

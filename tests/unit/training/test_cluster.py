@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +12,14 @@ import pytest
 
 from housing.errors import SettingsError
 from housing.panel import Panel
+from training import cluster, rendezvous
 from training.choice import Choice
-from training.cluster import Collective, Hosts
+from training.cluster import Collective, Hosts, joined, of_others
 from training.contract import Container
 from training.deal import dealt
 from training.plan import Plan
-from training.rendezvous import port_of
-from training.team import torchrun
+from training.rendezvous import Desk, LostHostError, address_of, port_of
+from training.team import of_peers, torchrun
 
 
 def config(folder: Path, *hosts: str, current: str = "algo-1") -> Container:
@@ -72,3 +75,59 @@ def test_torchrun_starts_where_a_network_is_shared_by_rows(tmp_path: Path, monke
     assert torchrun(container, Choice(("xgboost",), 0, {}, "rows"), 4) is None
     monkeypatch.setenv("RANK", "0")
     assert torchrun(container, shared, 4) is None
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_first_host_that_ends_before_all_have_joined_is_a_lost_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "RETRIES", 1)
+    port = free_port()
+    desk = Desk(("127.0.0.1", port), free_port())  # at the port of the tracker nobody is left
+    with pytest.raises(LostHostError, match=r"host 127\.0\.0\.1: no longer answers"), joined(Hosts(("127.0.0.1", "b"), "b"), port):
+        pass
+    desk.close()
+
+
+def test_what_xgboost_refuses_is_no_lost_host() -> None:
+    xgboost = pytest.importorskip("xgboost")
+    with pytest.raises(xgboost.core.XGBoostError) as refused:
+        xgboost.train({"objective": "nonsense"}, xgboost.DMatrix(np.zeros((2, 2)), [0, 1]), 1)
+    assert not of_others(refused.value)
+
+
+def test_what_torch_refuses_is_no_lost_host() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(RuntimeError) as refused:
+        torch.zeros(2) @ torch.zeros(3)
+    assert not of_peers(refused.value)
+    with pytest.raises(RuntimeError) as nobody:
+        torch.distributed.TCPStore("127.0.0.1", free_port(), 2, False, timedelta(seconds=0.2))
+    assert of_peers(nobody.value)
+
+
+def test_a_name_that_is_not_known_yet_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def lookup(name: str) -> str:
+        asked.append(name)
+        if len(asked) < 3:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return "10.0.0.7"
+
+    monkeypatch.setattr(socket, "gethostbyname", lookup)
+    assert address_of("job-0.training-hosts") == "10.0.0.7"
+    assert asked == ["job-0.training-hosts"] * 3
+
+
+def test_a_name_that_never_comes_is_a_lost_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lookup(_: str) -> str:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "gethostbyname", lookup)
+    monkeypatch.setattr(rendezvous, "JOIN_SECONDS", 0)
+    with pytest.raises(LostHostError, match=r"job-0\.training-hosts"):
+        address_of("job-0.training-hosts")
