@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grafana_foundation_sdk.builders import dashboard, prometheus, stat, timeseries
-from grafana_foundation_sdk.builders.common import ReduceDataOptions
+from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizLegendOptions, VizTooltipOptions
 from grafana_foundation_sdk.builders.dashboard import DatasourceVariable
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.common import LegendDisplayMode, LegendPlacement, SortOrder, TooltipDisplayMode
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 from pipelines import prices
@@ -96,7 +97,12 @@ TRAINING = (
         number=True,
         width=6,
     ),
-    Graph("Trainings that went on with earlier work", {"steps": "count(housing_training_restored_files > 0)"}, number=True, width=6),
+    Graph(
+        "Trainings that went on with earlier work",
+        {"steps": "count(housing_training_restored_files > 0) or vector(0)"},
+        number=True,
+        width=6,
+    ),
     Graph("Training loss", value("train:loss")),
     Graph("Scaled quantile loss of the backtest", value("validation:scaled_quantile_loss")),
     Graph("Coverage of the 80% interval", value("validation:coverage80"), "percentunit"),
@@ -104,7 +110,7 @@ TRAINING = (
     Graph("Seconds of the training", value("train:seconds"), "s"),
     Graph("GPU utilisation, as the training prints it", value("gpu:utilization"), "percent"),
     Graph("Share of the CPU that checkpoints take", value("checkpoint:cpu_share"), "percentunit"),
-    Graph("Checkpoint files in S3", {"{{pod}} {{step}}": "housing_training_kept_files"}),
+    Graph("Checkpoint files that a step has brought to S3", {"{{pod}} {{step}}": "housing_training_kept_files"}),
 )
 
 
@@ -143,17 +149,23 @@ def build(uid: str, title: str, graphs: tuple[Graph, ...]) -> str:
     """One dashboard as JSON."""
     board = dashboard.Dashboard(f"Housing: {title}").uid(f"housing-{uid}").tags(["housing"]).time("now-6h", "now").refresh("30s").readonly()
     board = board.with_variable(DatasourceVariable("datasource").type("prometheus").label("Source"))
-    for graph in graphs:
-        board = board.with_panel(_panel(graph))
+    for number, graph in enumerate(graphs, 1):
+        board = board.with_panel(_panel(graph).id(number))
     return JSONEncoder(sort_keys=True, indent=1).encode(board.build()) + "\n"
 
 
 def _panel(graph: Graph) -> stat.Panel | timeseries.Panel:
-    panel = stat.Panel().reduce_options(ReduceDataOptions().calcs(["lastNotNull"])) if graph.number else timeseries.Panel()
+    panel = stat.Panel().reduce_options(ReduceDataOptions().calcs(["lastNotNull"])) if graph.number else _curves()
     panel = panel.title(graph.title).unit(graph.unit).datasource(SOURCE).span(graph.width).height(4 if graph.number else 8)
     for number, (legend, expression) in enumerate(graph.expressions.items()):
         panel = panel.with_target(prometheus.Dataquery().expr(expression).legend_format(legend).ref_id(chr(ord("A") + number)))
     return panel
+
+
+def _curves() -> timeseries.Panel:
+    legend = VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM).show_legend(True).calcs([])
+    tooltip = VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
+    return timeseries.Panel().legend(legend).tooltip(tooltip)
 
 
 def dashboards() -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.inference.conftest import Server
+from tests.integration.inference.conftest import Server, free_port
 
 PROMETHEUS = Path(__file__).parents[3] / "deploy" / "observability" / "prometheus"
 LIMIT_SECONDS = 60
@@ -39,6 +39,13 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"{what}: not within {LIMIT_SECONDS} s")
 
 
+def relabelings() -> list[dict[str, Any]]:
+    """Those of the servers' ServiceMonitor, in Prometheus' own spelling."""
+    monitor = yaml.safe_load((PROMETHEUS.parents[1] / "eks/base/inference/monitor.yaml").read_text())
+    spelled = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
+    return [{spelled.get(name, name): value for name, value in rule.items()} for rule in monitor["spec"]["endpoints"][0]["relabelings"]]
+
+
 @pytest.mark.skipif(
     shutil.which("prometheus") is None, reason="prometheus (Debian's package) is not installed: nothing has scraped the server"
 )
@@ -47,7 +54,11 @@ def test_prometheus_reads_the_server_and_evaluates_the_rules(
 ) -> None:
     configuration = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
     configuration["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-    configuration["scrape_configs"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{server.port}"]}]
+    targets = {"Running": server.port, "Pending": free_port()}
+    configuration["scrape_configs"][0] |= {"job_name": "any", "relabel_configs": relabelings()}
+    configuration["scrape_configs"][0]["static_configs"] = [
+        {"targets": [f"127.0.0.1:{port}"], "labels": {"__meta_kubernetes_pod_phase": phase}} for phase, port in targets.items()
+    ]
     configuration["scrape_configs"] = configuration["scrape_configs"][:1]
     shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(configuration))
@@ -59,6 +70,7 @@ def test_prometheus_reads_the_server_and_evaluates_the_rules(
         return float(found[0]["value"][1]) if found else None
 
     until(lambda: value('up{job="housing-server"}') == 1, "the server is not up")
+    assert value("count(up)") == 1, "a pod that is not there yet counts as a server that is down"
     before = time.monotonic()
     while time.monotonic() < before + 3:
         assert server.forecast({"inputs": [{"item_id": "Town A"}]})[0] == 200

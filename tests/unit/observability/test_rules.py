@@ -28,15 +28,11 @@ RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
 DASHBOARDS = sorted((FOLDER / "grafana" / "dashboards").glob("*.json"))
 
 ELSEWHERE = {
-    "up": "Prometheus itself",
-    "karpenter_interruption_received_messages_total": "Karpenter",
-    "karpenter_nodes_allocatable": "Karpenter",
-    "kube_job_failed": "kube-state-metrics",
-    "kube_pod_start_time": "kube-state-metrics",
-    "kube_pod_status_phase": "kube-state-metrics",
-    "kube_deployment_status_replicas_ready": "kube-state-metrics",
+    series.partition("{")[0]
+    for exporter in yaml.safe_load((Path(__file__).parent / "exporters.yaml").read_text())
+    for series in exporter["series"]
 }
-"""Metrics of well-known exporters, and whose they are."""
+"""Metrics of well-known exporters, as their own documentation names them."""
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool (Debian's prometheus) is not installed: rules were not checked"
@@ -84,6 +80,9 @@ def test_configuration_and_rules_are_valid_and_their_own_tests_pass() -> None:
         ("service.yml", "> 120 * 86400", "> 120 * 3600"),
         ("cluster.yml", "> 0.92", "> 92"),
         ("cluster.yml", 'message_type="spot_interrupted"', 'message_type=~".+"'),
+        ("cluster.yml", "DCGM_FI_DEV_XID_ERRORS == 48", "DCGM_FI_DEV_XID_ERRORS > 0"),
+        ("cluster.yml", "for: 30m", "for: 1m"),
+        ("cluster.yml", "(housing_training_restored_files) > 0", "(housing_training_restored_files) > 100"),
     ],
 )
 def test_a_planted_fault_of_a_rule_fails_its_test(tmp_path: Path, file: str, right: str, wrong: str) -> None:
@@ -119,7 +118,7 @@ def test_every_alarm_is_tested_to_go_off_and_to_be_silent() -> None:
 
 
 def exported() -> set[str]:
-    """The names of all samples that the server, the agent and the exporters of deploy/eks may give."""
+    """The names of all samples that the server, the agent, the exporters and Prometheus itself may give."""
     telemetry = Telemetry()
     registry: CollectorRegistry = telemetry.registry
     telemetry.finished("/invocations", 200, telemetry.started())
@@ -127,9 +126,8 @@ def exported() -> set[str]:
     telemetry.member("naive", 0.1)
     telemetry.batch(SimpleNamespace(rows=1, predict_seconds=0.1, wait_seconds=0.1))  # type: ignore[arg-type]
     names = {sample.name for family in registry.collect() for sample in family.samples} | {"housing_model_info"}
-    counters = re.findall(r"^ +(DCGM_\w+),", (ROOT / "deploy/eks/base/gpu/dcgm-exporter.yaml").read_text(), re.MULTILINE)
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    return names | set(_READINGS) | set(_HELP) | set(counters) | recorded | set(ELSEWHERE)
+    return names | set(_READINGS) | set(_HELP) | recorded | ELSEWHERE | {"up"}
 
 
 def named(expression: str) -> set[str]:
@@ -137,6 +135,11 @@ def named(expression: str) -> set[str]:
     bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)|\"[^\"]*\"", " ", expression)
     found = set(re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?!\s*\()\b(?!\s*\()", bare))
     return {name for name in found if name not in {"and", "or", "unless", "bool", "offset"} and not re.fullmatch(r"e\d+", name)}
+
+
+def test_dcgm_is_asked_for_every_counter_and_for_no_other() -> None:
+    counters = re.findall(r"^ +(DCGM_\w+),", (ROOT / "deploy/eks/base/gpu/dcgm-exporter.yaml").read_text(), re.MULTILINE)
+    assert set(counters) == {name for name in ELSEWHERE if name.startswith("DCGM_")}
 
 
 def test_metrics_are_found_in_expressions() -> None:
@@ -178,17 +181,6 @@ def test_every_alarm_says_which_page_to_read() -> None:
             page, _, anchor = rule["annotations"]["runbook"].partition("#")
             titles = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), re.MULTILINE)
             assert anchor in {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}, rule["alert"]
-
-
-def test_the_collector_sends_only_what_it_declares() -> None:
-    collector = yaml.safe_load((FOLDER / "otel" / "collector.yml").read_text())
-    for pipeline in collector["service"]["pipelines"].values():
-        for part in ("receivers", "processors", "exporters"):
-            assert set(pipeline[part]) <= set(collector[part])
-    port = collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"].rpartition(":")[2]
-    assert f"port: {port}" in (ROOT / "deploy/eks/base/inference/network.yaml").read_text()
-    for name in ("loki/loki.yml", "tempo/tempo.yml", "prometheus/adapter.yaml"):
-        assert isinstance(yaml.safe_load((FOLDER / name).read_text()), dict)
 
 
 def test_the_scaler_asks_for_what_the_adapter_offers() -> None:
