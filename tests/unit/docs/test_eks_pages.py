@@ -37,7 +37,10 @@ def test_what_the_stacks_cost_is_what_the_table_says() -> None:
     words = f"{small + sum(disks):.0f}: one t3.medium ({small:.2f}), 50 GiB of EBS ({disks[0]:.2f}), 50 GiB in S3 ({disks[1]:.2f})"
     assert words in OBSERVABILITY
     assert f"; {large + sum(disks):.0f} on an m5.large" in OBSERVABILITY
-    assert f"{table.requests.cloudwatch_logs_usd_per_gib:.2f} for each GiB of logs" in OBSERVABILITY
+    logs = 10 * table.requests.cloudwatch_logs_usd_per_gib
+    observations = round(45 * 50 + 4 * 30, -2) * 60 * table.hours_per_month / 1e6
+    assert f"| {observations * 0.21 + logs:.0f}: metrics {observations * 0.21:.0f} (" in OBSERVABILITY
+    assert f"each minute: {observations:.0f} million observations at 0.21), 10 GiB of logs {logs:.2f} |" in OBSERVABILITY
 
 
 def test_the_files_that_the_pages_name_are_there() -> None:
