@@ -40,6 +40,7 @@ class Commands:
         root: Path,
         meanwhile: Callable[[], None] = lambda: None,
         heard: Callable[[str], None] = lambda _: None,
+        **environment: str,
     ) -> None:
         """Run a command whose /opt/ml is `root`, calling `meanwhile` every few seconds and once more at its end.
 
@@ -47,7 +48,8 @@ class Commands:
         Errors: AgentError with the command's own status (143 for one that was interrupted) and its `output/failure`.
         """
         self.check()
-        self._running = subprocess.Popen(command, env={**os.environ, "SAGEMAKER_BASE_DIR": str(root)}, stdout=subprocess.PIPE)
+        env = os.environ | environment | {"SAGEMAKER_BASE_DIR": str(root)}
+        self._running = subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
         listener = threading.Thread(target=_listen, args=(self._running, heard), daemon=True)
         listener.start()
         if self._ending.is_set():  # the order came between the two lines above

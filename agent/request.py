@@ -16,11 +16,12 @@ SERVICE = "training-hosts"
 
 @dataclass(frozen=True)
 class Step:
-    """One training: its hyperparameters, and the folder of its checkpoints below the key of the data."""
+    """One training: its hyperparameters, and the folder of its checkpoints below the key of the data; `alone`: one host does it."""
 
     name: str
     hyperparameters: Mapping[str, str]
     checkpoints: str
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ class Request:
         """Whether this host writes what all have made: the first by name, as the jobs themselves see it."""
         return self.index == 0
 
-    def resources(self) -> dict[str, Any]:
-        """`resourceconfig.json` of this host."""
-        names = ["algo-1"] if self.hosts == 1 else [f"{self.job}-{index}.{SERVICE}" for index in range(self.hosts)]
-        return {"current_host": names[self.index], "hosts": sorted(names), "network_interface_name": "eth0"}
+    def resources(self, alone: bool = False) -> dict[str, Any]:
+        """`resourceconfig.json` of this host, for a training of all hosts or of one."""
+        names = ["algo-1"] if alone or self.hosts == 1 else [f"{self.job}-{index}.{SERVICE}" for index in range(self.hosts)]
+        return {"current_host": names[0 if alone else self.index], "hosts": sorted(names), "network_interface_name": "eth0"}
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Request:
@@ -94,9 +95,9 @@ def _integer(environment: Mapping[str, str], name: str, default: int) -> int:
 def _steps(environment: Mapping[str, str]) -> tuple[Step, ...]:
     try:
         found = json.loads(environment.get("HOUSING_JOB_STEPS", ""))
-        steps = tuple(Step(str(item["name"]), dict(item["hyperparameters"]), str(item["checkpoints"])) for item in found)
+        steps = tuple(_step(item) for item in found)
     except (ValueError, KeyError, TypeError) as error:
-        raise AgentError(f"HOUSING_JOB_STEPS: {error!r}; a JSON list of name, hyperparameters, checkpoints") from error
+        raise AgentError(f"HOUSING_JOB_STEPS: {error!r}; a JSON list of name, hyperparameters, checkpoints, alone") from error
     names = [step.name for step in steps]
     if (
         not steps
@@ -105,6 +106,10 @@ def _steps(environment: Mapping[str, str]) -> tuple[Step, ...]:
     ):
         raise AgentError("HOUSING_JOB_STEPS: give one training or more, each with a name of its own, without `/`")
     return steps
+
+
+def _step(item: Mapping[str, Any]) -> Step:
+    return Step(str(item["name"]), dict(item["hyperparameters"]), str(item["checkpoints"]), item.get("alone") is True)
 
 
 def _words(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ from botocore.config import Config
 
 from agent.faults import STORAGE_ERRORS, AgentError, of_storage
 
+MARK = "made-of"
+"""Metadata of an object: what its content was made of."""
+
 
 class Storage:
     """S3 as the pod's role may use it; the endpoint and the credentials are boto3's own affair. AgentError says what failed."""
@@ -45,11 +48,25 @@ class Storage:
         except STORAGE_ERRORS as error:
             raise of_storage(error, uri) from error
 
-    def upload(self, path: Path, uri: str) -> None:
-        """Copy one file out; a reader sees the whole object or the one before."""
+    def mark(self, uri: str) -> str:
+        """The mark with which an object was uploaded; empty when it has none, or is not there.
+
+        It is listed first: who may list below a prefix alone is refused, not told 404, when asking for what is not there.
+        """
         bucket, key = split(uri)
         try:
-            self._s3.upload_file(str(path), bucket, key)
+            found = self._s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+            if not found or found[0]["Key"] != key:
+                return ""
+            return str(self._s3.head_object(Bucket=bucket, Key=key)["Metadata"].get(MARK, ""))
+        except STORAGE_ERRORS as error:
+            raise of_storage(error, uri) from error
+
+    def upload(self, path: Path, uri: str, mark: str = "") -> None:
+        """Copy one file out, with a mark that says of what it was made; a reader sees the whole object or the one before."""
+        bucket, key = split(uri)
+        try:
+            self._s3.upload_file(str(path), bucket, key, ExtraArgs={"Metadata": {MARK: mark}} if mark else None)
         except (*STORAGE_ERRORS, boto3.exceptions.S3UploadFailedError) as error:
             raise of_storage(error.__context__ if isinstance(error.__context__, STORAGE_ERRORS) else error, uri) from error
 

@@ -11,15 +11,18 @@ import json
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 from agent.command import Commands, python
-from agent.faults import FAILED, AgentError, say, tell
+from agent.faults import FAILED, PASSING, AgentError, say, tell
 from agent.metrics import Metrics
 from agent.request import Request, Step
 from agent.storage import Mirror, Storage, pack
 
 ARCHIVE = "model.tar.gz"
+WRITTEN_SECONDS = 600
+"""How long the other hosts stay after a training, until the first has written it: if it is lost meanwhile, they are needed once more."""
 
 
 def main() -> int:
@@ -48,7 +51,7 @@ class Pod:
         """All parts, in their order; what a pod that leads has made goes to S3."""
         request = self._request
         content_key = self._prepare() if request.source_uri else self._fetch()
-        archives = {step.name: self._train(step, content_key) for step in request.steps}
+        archives = {step.name: self._step(step, content_key) for step in request.steps}
         if request.leads and request.source_uri:
             self._combine(archives)
 
@@ -81,13 +84,42 @@ class Pod:
         except (OSError, ValueError, KeyError) as error:
             raise AgentError(f"key.json: {error!r}; give the folder that a Prepare step wrote") from error
 
-    def _train(self, step: Step, content_key: str) -> Path:
-        """One training, in folders of its own; returns its archive."""
-        root = self._root / "steps" / step.name
+    def _step(self, step: Step, content_key: str) -> Path:
+        """One training, in folders of its own, unless an earlier start has finished it; returns its archive, which the first host has.
+
+        So every host that starts again begins at the same training as the others, and the first one ends its work without them.
+        """
+        root, leads = self._root / "steps" / step.name, self._request.leads
+        archive, uri = root / ARCHIVE, f"{self._request.output_uri}/{step.name}/output/{ARCHIVE}"
+        made_of = f"{content_key}/{step.checkpoints}"
+        if self._storage.mark(uri) == made_of:
+            say(f"{step.name}: finished before")
+            if leads:
+                self._storage.download(uri, archive)
+        elif leads:
+            self._train(step, content_key, root)
+            pack(root / "model", archive)
+            self._storage.upload(archive, uri, made_of)
+        elif not step.alone:
+            self._train(step, content_key, root)
+            self._wait(uri, made_of)
+        return archive
+
+    def _wait(self, uri: str, made_of: str) -> None:
+        """Until the first host has written what all have made."""
+        until = time.monotonic() + WRITTEN_SECONDS
+        while self._storage.mark(uri) != made_of:
+            self._commands.check()
+            if time.monotonic() > until:
+                raise AgentError(f"{uri}: the first host has not written it; the next start goes on from the checkpoints", PASSING)
+            time.sleep(1)
+
+    def _train(self, step: Step, content_key: str, root: Path) -> None:
+        """One training to its end, its checkpoints kept in step with S3."""
         config = root / "input" / "config"
         config.mkdir(parents=True, exist_ok=True)
         (config / "hyperparameters.json").write_text(json.dumps(dict(step.hyperparameters)))
-        (config / "resourceconfig.json").write_text(json.dumps(self._request.resources()))
+        (config / "resourceconfig.json").write_text(json.dumps(self._request.resources(step.alone)))
         (root / "model").mkdir(exist_ok=True)
         self._link_to(root / "input" / "data" / "panel", self._prepared)
         mirror = Mirror(self._storage, root / "checkpoints", f"{self._request.checkpoints_uri}/{content_key}/{step.checkpoints}")
@@ -99,13 +131,9 @@ class Pod:
             mirror.push()
             self._metrics.set("housing_training_kept_files", mirror.pushed, step=step.name)
 
-        self._commands.run(python("training.train"), root, push, lambda line: self._metrics.read(line, step.name))
+        meeting = {"TRAINING_JOB_NAME": f"{self._request.job}-{step.name}"}  # hosts at different trainings must not meet
+        self._commands.run(python("training.train"), root, push, lambda line: self._metrics.read(line, step.name), **meeting)
         self._metrics.drop("housing_training_kept_files", step=step.name)
-        archive = root / ARCHIVE
-        if self._request.leads:
-            pack(root / "model", archive)
-            self._storage.upload(archive, f"{self._request.output_uri}/{step.name}/output/{ARCHIVE}")
-        return archive
 
     def _combine(self, archives: dict[str, Path]) -> None:
         """Ensemble and Evaluate: the artifact, and the judgement of it."""

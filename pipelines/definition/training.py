@@ -15,16 +15,13 @@ from pipelines.definition import metrics
 from pipelines.definition.context import Context
 from pipelines.definition.policies import cache, job_retries
 from pipelines.definition.processing import KEY_FILE, output
-from pipelines.eks.train_steps import checkpoint_name
+from pipelines.eks.train_steps import LIGHT_STEPS, checkpoint_name
 from pipelines.eks.train_steps import hyperparameters as chosen
 from pipelines.encryption import volume_key
 from pipelines.settings import Settings
 
 CPU_STEPS = frozenset({"baselines", "linear", "statistical"})
 """Train steps that gain nothing from a GPU."""
-
-LIGHT_STEPS = frozenset({"baselines", "linear"})
-"""Train steps that one machine does in minutes at any size."""
 
 
 def train(context: Context, prepared: ProcessingStep, name: str, members: Sequence[str]) -> TrainingStep:

@@ -35,11 +35,15 @@ class JobRequestError(PipelinesError):
 
 @dataclass(frozen=True)
 class Step:
-    """One training, as a Train step of the pipeline has it: its hyperparameters, and where below the data's key its checkpoints live."""
+    """One training, as a Train step of the pipeline has it: its hyperparameters, and where below the data's key its checkpoints live.
+
+    `alone`: the first of several hosts does it, as its checkpoints are those of one.
+    """
 
     name: str
     hyperparameters: Mapping[str, str]
     checkpoints: str
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,8 @@ def check(request: JobRequest) -> None:
 
 
 def _facts(step: Step) -> dict[str, object]:
-    return {"name": step.name, "checkpoints": step.checkpoints, "hyperparameters": dict(step.hyperparameters)}
+    facts = {"name": step.name, "checkpoints": step.checkpoints, "hyperparameters": dict(step.hyperparameters)}
+    return facts | ({"alone": True} if step.alone else {})
 
 
 def _match(name: str, value: str, pattern: re.Pattern[str], remedy: str) -> None:

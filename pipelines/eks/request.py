@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.eks.job import JobRequest, JobRequestError, Step
-from pipelines.eks.train_steps import checkpoint_name, hyperparameters
+from pipelines.eks.train_steps import LIGHT_STEPS, checkpoint_name, hyperparameters
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -45,7 +45,8 @@ def steps(chosen: Sequence[str], settings: Settings) -> tuple[Step, ...]:
 
 def _step(name: str, settings: Settings) -> Step:
     given = hyperparameters(settings.train_steps[name], settings.seed, settings.distribute)
-    return Step(name, given, checkpoint_name(name, settings.image_uri, given))
+    alone = name in LIGHT_STEPS and settings.training_instance_count > 1
+    return Step(name, given, checkpoint_name(name, settings.image_uri, given), alone)
 
 
 def _request(name: str, chosen: Sequence[str], settings: Settings) -> JobRequest:

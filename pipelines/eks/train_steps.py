@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 SHARED_FITS = frozenset({"xgboost", "neural"})
 """Members whose fits several hosts can share by rows; the others deal their origins."""
 
+LIGHT_STEPS = frozenset({"baselines", "linear"})
+"""Train steps that one machine does in minutes at any size."""
+
 
 def hyperparameters(members: Sequence[str], seed: int, distribute: str = "origins") -> dict[str, str]:
     """The hyperparameters of a Train step with these members."""

@@ -75,6 +75,22 @@ def test_an_interrupted_pod_keeps_its_work_and_the_next_goes_on_to_the_same_mode
     assert files(archives[0]) == files(archives[1])
 
 
+def test_hosts_that_start_again_after_the_training_was_written_end_without_the_others(
+    bucket: Bucket, pod: Callable[..., Pod], job: Callable[..., dict[str, str]], synthetic_road: Road
+) -> None:
+    environment = job("written", {"all": {"members": "naive"}}, HOUSING_JOB_PREPARED_URI=prepared(bucket, synthetic_road, "written"))
+    whole = pod(**environment)
+    assert whole.end() == 0, whole.log
+    model = bucket.get("trained/written/all/output/model.tar.gz")
+    for index in ("0", "1"):
+        again = pod(**environment, HOUSING_JOB_HOSTS="2", JOB_COMPLETION_INDEX=index)
+        assert again.end(30) == 0, again.log
+        assert "all: finished before" in again.log
+    assert bucket.get("trained/written/all/output/model.tar.gz") == model
+    folder = again.log_file.parent / "pod-1" / "steps" / "all" / "model.tar.gz"
+    assert folder.read_bytes() == model
+
+
 @pytest.mark.parametrize(
     ("change", "status", "said"),
     [

@@ -74,6 +74,14 @@ def test_the_pod_reads_what_was_rendered(request_: JobRequest) -> None:
     assert (read.plan, read.gate) == (tuple(request_.plan), tuple(request_.gate))
 
 
+def test_of_several_hosts_one_does_the_light_steps_so_that_its_checkpoints_are_those_of_sagemaker() -> None:
+    for count, alone in ((1, []), (3, ["baselines", "linear"])):
+        several = Settings(eks_cluster="housing", training_instance_count=count)
+        request = training(job_name("an event"), "s3://housing-data/housing/sources/abc/", 12, several)
+        read = Request.read(environment(yaml.safe_load(render(request))) | {"JOB_COMPLETION_INDEX": "0"})
+        assert [step.name for step in read.steps if step.alone] == alone
+
+
 @settings(max_examples=40)
 @given(st.text(alphabet=string.ascii_letters + string.digits + string.punctuation, min_size=1, max_size=40))
 def test_no_value_becomes_structure(text: str) -> None:
