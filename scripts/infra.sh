@@ -11,7 +11,7 @@ say() { echo "infra: $1"; }
 # cfn-lint on the sources, and on what SAM makes of app.yaml with every option on: the actions of policies are only seen there.
 templates() {
     "$bin/python" scripts/expand_template.py deploy/aws/app.yaml everything=true >"$out/app-everything.json"
-    "$bin/cfn-lint" --regions us-east-1 --template deploy/aws/{app,sagemaker,cost}.yaml
+    "$bin/cfn-lint" --regions us-east-1 --template deploy/aws/{app,sagemaker,cost}.yaml deploy/eks/foundation.yaml
     # SAM puts the values of some parameters in their place, so that they look unused (W2001)
     "$bin/cfn-lint" --regions us-east-1 --ignore-checks W2001 --template "$out/app-everything.json"
     say "templates: cfn-lint found nothing in the sources and in app.yaml expanded"
@@ -48,7 +48,7 @@ policies() {
         return
     fi
     BC_SKIP_MAPPING=TRUE LOG_LEVEL=ERROR timeout 300 .venv-infra/bin/checkov --config-file deploy/aws/checkov.yaml \
-        --file "$out/app-everything.json" --file deploy/aws/sagemaker.yaml --file deploy/aws/cost.yaml
+        --file "$out/app-everything.json" --file deploy/aws/sagemaker.yaml --file deploy/aws/cost.yaml --file deploy/eks/foundation.yaml
     say "policies: checkov found nothing beside what deploy/aws/checkov.yaml explains"
 }
 
