@@ -2,8 +2,8 @@
 
 The socket is open before the model is there, so /ping can say `503 loading` instead of refusing. SIGTERM: not ready at once, a short while
 in which requests that are on their way are still answered (each asks its client to reconnect), then the listening socket closes, what is
-in flight is finished, and the status is 0. A model that cannot be loaded ends the process with status 1 after it was said in the log and in
-/ping.
+in flight is finished within the deadline of an answer, and the status is 0. Pods of `deploy/eks` have the time for that; SageMaker kills
+30 s after the signal. A model that cannot be loaded ends the process with status 1 after it was said in the log and in /ping.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from inference.state import State
 from inference.telemetry import Telemetry
 
 BACKLOG = 2048
-GRACE_SECONDS = 20
-"""For requests in flight at the end; SageMaker and Kubernetes kill after 30 s."""
 
 Begin = Callable[[State], Awaitable[None]]
 """Brings the state to `ready` or `failed`."""
@@ -49,7 +47,7 @@ async def serve(
     await asyncio.sleep(settings.failure_seconds if failed else settings.drain_seconds)
     server.close()
     with suppress(TimeoutError):
-        await asyncio.wait_for(connections.drained(), GRACE_SECONDS)
+        await asyncio.wait_for(connections.drained(), settings.deadline_seconds)
     beginning.cancel()
     sweeping.cancel()
     if private is not None:
