@@ -72,7 +72,7 @@ manifests() {
 # hadolint reads the Dockerfile, shellcheck every script; compose's own check runs where a compose with today's format is installed.
 containers() {
     "$bin/hadolint" containers/Dockerfile
-    "$bin/shellcheck" --external-sources containers/{build,push,lock}.sh containers/install containers/bin/entry scripts/{test_image,infra,main_job}.sh .ci/run
+    "$bin/shellcheck" --external-sources containers/{build,push,lock}.sh containers/install containers/bin/entry scripts/{test_image,infra,main_job,get_kubectl}.sh .ci/run
     if docker compose version >/dev/null 2>&1; then
         HOUSING_MODEL_URI=s3://bucket/model.tar.gz docker compose -f containers/compose.yaml --profile load config --quiet
         say "containers: hadolint, shellcheck and compose found nothing"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import shutil
 from typing import Any
 
 import jsonschema
@@ -13,7 +12,7 @@ import yaml
 from cfnlint.decode import decode_str
 
 from .cluster_view import Manifest, name_of, namespace_of, of_kind, pod_of
-from .manifests import CRDS, EKS, build
+from .manifests import CRDS, EKS, build, needs_kubectl
 
 SERVICES = {
     "ec2",
@@ -31,8 +30,6 @@ SERVICES = {
     "secretsmanager",
 }
 """What nodes, add-ons and charts call: without one of them something never becomes ready."""
-
-needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed: the manifests were not built")
 
 
 @pytest.fixture(scope="module")

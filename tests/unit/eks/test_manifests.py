@@ -14,13 +14,9 @@ from pipelines.eks.job import NAMESPACE, TEMPLATE
 from pipelines.settings import Settings
 
 from .cluster_view import Manifest, of_kind, pod_of
-from .manifests import EKS, ROOT, build, faults
+from .manifests import EKS, ROOT, build, faults, needs_kubectl
 
 STAGES = ("dev", "staging", "prod")
-
-needs_kubectl = pytest.mark.skipif(
-    shutil.which("kubectl") is None, reason="kubectl is not installed: the overlays were not built nor checked"
-)
 
 
 @pytest.fixture(scope="module")
