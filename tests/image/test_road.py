@@ -61,7 +61,11 @@ def travel(sandbox: str, folder: Path) -> Outcome:
     write_synthetic_source(folder / "source")
     images = folder / "images.yaml"
     images.write_text(json.dumps(PROCESSES))
-    emulating = {"EMULATOR_SANDBOX": sandbox, "EMULATOR_DOCKER_OPTIONS": "--env OMP_NUM_THREADS=1", "EMULATOR_WAIT_SCALE": "0"}
+    emulating = {
+        "EMULATOR_SANDBOX": sandbox,
+        "EMULATOR_DOCKER_OPTIONS": "--env OMP_NUM_THREADS=1 --env HOUSING_CHECKPOINT_SECONDS=0.1",
+        "EMULATOR_WAIT_SCALE": "0",
+    }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in emulating.items():
             patch.setenv(name, value)
