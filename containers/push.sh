@@ -58,6 +58,7 @@ log_in() {
         *.dkr.ecr.*)
             helper check "$registry" "$REPOSITORY" "${names[@]}" >/dev/null
             helper password "$registry" | "$builder" login --username AWS --password-stdin "$registry" >/dev/null
+            helper untag "$registry" "$REPOSITORY" "${names[@]}" >/dev/null
             ;;
     esac
 }

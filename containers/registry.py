@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 RELEASE = re.compile(r"[a-z-]+-v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
+SERIES = re.compile(r"[a-z-]+-v\d+(\.\d+)?")
 VARIABLES = {"train": "HOUSING_IMAGE_URI", "serve": "HOUSING_SERVING_IMAGE_URI", "serve-cpu": "HOUSING_CPU_SERVING_IMAGE_URI"}
 SCAN_SECONDS = 300
 
@@ -73,6 +74,13 @@ def free(registry: str, repository: str, tag: str) -> None:
     ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": tag}])
 
 
+def untag(registry: str, repository: str, tags: list[str]) -> None:
+    """Take v1.2 and v1 from the release that has them: the repository lets no tag of a version move, as no pattern tells them from v1.2.3."""
+    series = [{"imageTag": tag} for tag in tags if SERIES.fullmatch(tag)]
+    if series:
+        _client(registry).batch_delete_image(repositoryName=repository, imageIds=series)
+
+
 def scan(registry: str, repository: str, digest: str) -> dict[str, int]:
     """Findings by severity, once the scan on push is through; RegistryError when it fails or does not end."""
     ecr, ends = _client(registry), time.monotonic() + SCAN_SECONDS
@@ -117,11 +125,11 @@ def _arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("name").add_argument("--region")
     commands.add_parser("password").add_argument("registry")
-    for name in ("check", "record"):
+    for name in ("check", "untag", "record"):
         command = commands.add_parser(name)
         command.add_argument("registry")
         command.add_argument("repository")
-        if name == "check":
+        if name != "record":
             command.add_argument("tags", nargs="+")
         else:
             command.add_argument("target", choices=[*VARIABLES, "train-cpu"])
@@ -145,8 +153,8 @@ def _do(arguments: argparse.Namespace) -> str:
     if arguments.command == "free":
         free(arguments.registry, arguments.repository, arguments.tag)
         return ""
-    if arguments.command == "check":
-        check(arguments.registry, arguments.repository, arguments.tags)
+    if arguments.command in {"check", "untag"}:
+        {"check": check, "untag": untag}[arguments.command](arguments.registry, arguments.repository, arguments.tags)
         return ""
     facts = arguments.facts
     if ECR.fullmatch(arguments.registry):

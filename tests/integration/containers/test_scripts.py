@@ -174,6 +174,11 @@ def test_a_push_gives_each_image_all_its_tags_and_jobs_its_digest(
     assert by_tag.image_uri == images["train"]["uri"]
     assert by_tag.cpu_serving_image_uri == images["serve-cpu"]["uri"]
 
+    command = [sys.executable, "containers/registry.py", "untag", REGISTRY, "housing-crisis-ml", *images["train"]["tags"]]
+    subprocess.run(command, cwd=ROOT, check=True)
+    left = ecr.describe_images(repositoryName="housing-crisis-ml", imageIds=[{"imageDigest": images["train"]["digest"]}])["imageDetails"][0]
+    assert set(left["imageTags"]) == {"train", "train-v1.2.3", "train-latest"}
+
     again = script("push", "--file", str(record), IMAGE_TAG="v1.2.3")
     assert again.returncode == 1
     assert "is there already; a release keeps its digest" in again.stderr
