@@ -75,7 +75,7 @@ def free(registry: str, repository: str, tag: str) -> None:
 
 
 def untag(registry: str, repository: str, tags: list[str]) -> None:
-    """Take v1.2 and v1 from the release that has them: the repository lets no tag of a version move, as no pattern tells them from v1.2.3."""
+    """Take v1.2 and v1 from the release that has them: the repository lets no version move, as no pattern tells them from v1.2.3."""
     series = [{"imageTag": tag} for tag in tags if SERIES.fullmatch(tag)]
     if series:
         _client(registry).batch_delete_image(repositoryName=repository, imageIds=series)
