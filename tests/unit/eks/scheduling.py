@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from inference.process import GRACE_SECONDS
+from inference.settings import Settings as Server
 from pipelines.settings import Settings
 
 from .cluster_view import OURS, Manifest, container_of, name_of, namespace_of, of_kind, ports_of, workloads
@@ -93,12 +93,12 @@ def _probes(manifest: Manifest, pod: dict[str, Any]) -> Iterator[str]:
 
 
 def _end(manifest: Manifest, pod: dict[str, Any]) -> Iterator[str]:
-    """SIGTERM to SIGKILL: a server needs preStop, drain and its own grace; a training what Spot leaves."""
+    """SIGTERM to SIGKILL: a server needs preStop, drain and its longest answer; a training what Spot leaves."""
     grace, worker = pod.get("terminationGracePeriodSeconds", 30), container_of(pod)
     if manifest["kind"] == "Deployment":
         waits = worker.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-        drain = sum(float(one["value"]) for one in worker.get("env", []) if one["name"] == "HOUSING_DRAIN_SECONDS")
-        if grace < waits + drain + GRACE_SECONDS:
-            yield f"{name_of(manifest)}: is killed after {grace} s; it needs {waits} + {drain:g} + {GRACE_SECONDS}"
+        server = Server.from_environment({one["name"]: one["value"] for one in worker.get("env", [])})
+        if grace < waits + server.drain_seconds + server.deadline_seconds:
+            yield f"{name_of(manifest)}: is killed after {grace} s; it needs {waits} + {server.drain_seconds:g} + {server.deadline_seconds:g}"
     if manifest["kind"] in ("Job", "CronJob") and not 100 <= grace <= 120:
         yield f"{name_of(manifest)}: has {grace} s to end, of Spot's 120"
