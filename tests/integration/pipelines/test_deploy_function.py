@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,7 +16,6 @@ from lambdas.deploy.records import Records
 from pipelines import endpoint, endpoint_state, handover, registry, rollout, scaling
 from pipelines.errors import DeploymentError
 from pipelines.settings import Settings
-from tests.integration.lambdas import stub
 
 Register = Callable[..., str]
 
@@ -240,24 +237,6 @@ def test_an_approval_waits_for_an_endpoint_that_is_busy_and_the_newest_goes_in(
     assert states(changed(settings)) == ["in service"]
     assert states(fourth) == ["in service"]
     assert outcomes() == [(3, "replaced"), (4, "in service")]
-
-
-def test_the_predict_function_is_answered_all_through_an_update(
-    aws: Any, settings: Settings, register: Register, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    endpoint.deploy(registry.describe(_approved(register("old"), settings), settings), settings)
-    for name, value in {"ENDPOINT_NAME": settings.endpoint_name, "CPU_ENDPOINT_NAME": "", "BUCKET": settings.bucket}.items():
-        monkeypatch.setenv(f"HOUSING_{name}", value)
-    monkeypatch.delitem(sys.modules, "lambdas.predict.handler", raising=False)
-    predict, asked = importlib.import_module("lambdas.predict.handler"), stub.event('{"inputs": [{"target": [1.0]}]}')
-    package = registry.describe(_approved(register("new"), settings), settings)
-    endpoint.begin(endpoint.order_of(package, endpoint.tiers(settings)[0], settings), settings)
-    seen = []
-    while endpoint_state.describe(aws.client("sagemaker"), settings.endpoint_name)["EndpointStatus"] not in endpoint_state.SETTLED:
-        response = predict.handler(asked, None)
-        seen.append((response["statusCode"], response["headers"]["x-housing-route"], response["headers"]["x-housing-degraded"]))
-    assert set(seen) == {(200, "gpu", "false")}
-    assert json.loads(predict.handler(asked, None)["body"])["name"] == "new"
 
 
 def test_a_package_that_is_rejected_changes_nothing_and_one_that_waited_is_not_deployed(
