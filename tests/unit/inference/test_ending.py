@@ -9,8 +9,6 @@ import socket
 import time
 from pathlib import Path
 
-import yaml
-
 from inference.process import serve
 from inference.settings import Settings
 from inference.state import State
@@ -50,13 +48,3 @@ def test_a_client_that_never_ends_its_request_is_waited_for_until_the_deadline()
     took, answer = asyncio.run(ended(deadline_seconds=0.5, rest_after=8))
     assert not answer
     assert 0.5 <= took < 8
-
-
-def test_the_pod_has_the_time_that_the_server_takes() -> None:
-    """Before the kubelet kills: the load balancer forgets the pod, the server drains, the longest answer is given."""
-    manifest = Path(__file__).parents[3] / "deploy" / "eks" / "base" / "inference" / "deployment.yaml"
-    pod = next(yaml.safe_load_all(manifest.read_text()))["spec"]["template"]["spec"]
-    (server,) = pod["containers"]
-    told = Settings.from_environment({item["name"]: item["value"] for item in server["env"]})
-    needed = server["lifecycle"]["preStop"]["sleep"]["seconds"] + told.drain_seconds + told.deadline_seconds
-    assert pod["terminationGracePeriodSeconds"] >= needed
