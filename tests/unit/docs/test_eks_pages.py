@@ -23,7 +23,11 @@ def test_what_eks_costs_is_what_the_table_says() -> None:
     assert f"| control plane, ALB, 2 x m5.large | {around:.0f} |" in EKS
     spot = table.ec2_spot_usd_per_hour("g5.2xlarge"), table.spot_training_usd_per_hour("ml.g5.2xlarge")
     assert f"| an hour of g5.2xlarge training, Spot | {spot[0]:.3f} | {spot[1]:.3f} |" in EKS
-    assert 0.75 < (serving + around) / sagemaker < 0.85, "cheaper by a fifth, says the page"
+    count = (ROOT / "deploy" / "eks" / "foundation.yaml").read_text().count("Type: AWS::EC2::VPCEndpoint, Properties") + 1
+    endpoints = count * 2 * requests.vpc_endpoint_usd_per_hour * hours
+    assert f"| {count} endpoints in two zones | {endpoints:.0f} |" in EKS
+    assert 0.79 < (serving + around) / sagemaker < 0.85, "cheaper by a fifth with endpoints there, says the page"
+    assert 0.90 < (serving + around + endpoints) / sagemaker < 0.93, "cheaper by a twelfth, says the page"
     storage = table.storage_usd_per_gib_month
     for row, usd in (("S3 through `agent`", storage.s3), ("EFS (RWX)", storage.efs), ("EBS (RWO)", storage.ebs)):
         line = next(line for line in EKS.splitlines() if line.startswith(f"| {row}"))

@@ -98,7 +98,8 @@ def _end(manifest: Manifest, pod: dict[str, Any]) -> Iterator[str]:
     if manifest["kind"] == "Deployment":
         waits = worker.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         server = Server.from_environment({one["name"]: one["value"] for one in worker.get("env", [])})
-        if grace < waits + server.drain_seconds + server.deadline_seconds:
-            yield f"{name_of(manifest)}: is killed after {grace} s; it needs {waits} + {server.drain_seconds:g} + {server.deadline_seconds:g}"
+        needed = waits + server.drain_seconds + server.deadline_seconds
+        if grace < needed:
+            yield f"{name_of(manifest)}: is killed after {grace} s; it needs {needed:g}"
     if manifest["kind"] in ("Job", "CronJob") and not 100 <= grace <= 120:
         yield f"{name_of(manifest)}: has {grace} s to end, of Spot's 120"
