@@ -31,7 +31,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     (
         "InsufficientInstanceCapacity|no instance type.*available|all available instance types exceed limits",
         "AWS has no such machine now, or the NodePool is at its limit",
-        "`kubectl get nodepools,nodeclaims`; allow more instance types or zones in deploy/eks/base/nodes",
+        "`kubectl get nodepools,nodeclaims`; more types in deploy/eks/base/nodes and in what the pod asks for (docs/troubleshooting.md)",
     ),
     (
         f"Insufficient {re.escape(GPU)}",
@@ -45,7 +45,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "node affinity/selector|incompatible requirements",
-        "its nodeSelector fits no node and no NodePool",
+        "its nodeSelector or affinity fits no node and no NodePool",
         "compare `kubectl get pod {pod} -n {namespace} -o yaml` with `kubectl get nodepools -o yaml`: instance type, housing/purpose",
     ),
     (

@@ -22,12 +22,12 @@ SCHEDULING = {"conditions": [{"type": "PodScheduled", "status": "False"}]}
         ("0/3 nodes are available: 3 Insufficient nvidia.com/gpu.", "no node has a free GPU", "is its device plugin running?"),
         (
             "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.",
-            "nodeSelector fits no node",
+            "nodeSelector or affinity fits no node",
             "kubectl get nodepools",
         ),
         ("0/3 nodes are available: 3 node(s) had untolerated taint {nvidia.com/gpu: true}.", "does not tolerate", "tolerations"),
         ("creating instance, VcpuLimitExceeded: You have requested more vCPU", "EC2 quota is used up", "Service Quotas"),
-        ("creating instance, InsufficientInstanceCapacity", "AWS has no such machine now", "allow more instance types"),
+        ("creating instance, InsufficientInstanceCapacity", "AWS has no such machine now", "more types in deploy/eks"),
         ("something new", "FailedScheduling: something new", "kubectl describe pod waits -n ml-jobs"),
     ],
 )
