@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -118,25 +122,56 @@ def test_identities_and_groups_are_those_of_the_manifests(cluster: dict[str, Any
     assert given == bound
 
 
-@needs_kubectl
-@pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
-def test_policies_and_load_balancer_name_the_subnets_that_are_made(stage: str, resources: dict[str, Any]) -> None:
-    built = build(EKS / "overlays" / stage)
+def subnet_faults(built: list[Manifest], resources: dict[str, Any]) -> Iterator[str]:
+    """Where the load balancer stands and S3 is reached, against the subnets that are made."""
     subnets = {name: one["Properties"] for name, one in resources.items() if one["Type"] == "AWS::EC2::Subnet"}
     ranges = {name: ipaddress.ip_network(one["CidrBlock"]) for name, one in subnets.items()}
-    assert not [(a, b) for a in ranges for b in ranges if a < b and ranges[a].overlaps(ranges[b])]
     balancers = [name for name in subnets if name.startswith("BalancerSubnet")]
     (ingress,) = of_kind(built, "Ingress")
     named = ingress["metadata"]["annotations"]["alb.ingress.kubernetes.io/subnets"].split(", ")
-    assert named == [next(tag["Value"] for tag in subnets[name]["Tags"] if tag["Key"] == "Name") for name in balancers]
+    if named != [next(tag["Value"] for tag in subnets[name]["Tags"] if tag["Key"] == "Name") for name in balancers]:
+        yield f"the load balancer is bound to {named}"
     for policy in of_kind(built, "NetworkPolicy"):
-        spec = policy["spec"]
-        within = [peer["ipBlock"]["cidr"] for rule in spec.get("ingress") or [] for peer in rule["from"] if "ipBlock" in peer]
-        assert within in ([], [str(ranges[name]) for name in balancers]), name_of(policy)
-        out = [peer["ipBlock"]["cidr"] for rule in spec.get("egress") or [] for peer in rule["to"] if "ipBlock" in peer]
-        if out:
-            (endpoints,) = [ipaddress.ip_network(one) for one in out if not one.startswith("169.254.")]
-            assert list(endpoints.subnets()) == [ranges["EndpointSubnetA"], ranges["EndpointSubnetB"]], name_of(policy)
+        heard, out = addresses(policy, "ingress", "from"), addresses(policy, "egress", "to")
+        if heard not in ([], [str(ranges[name]) for name in balancers]):
+            yield f"{name_of(policy)}: hears {heard}, not the load balancer"
+        reached = [part for one in out if not one.startswith("169.254.") for part in ipaddress.ip_network(one).subnets()]
+        if out and reached != [ranges["EndpointSubnetA"], ranges["EndpointSubnetB"]]:
+            yield f"{name_of(policy)}: does not reach S3"
+
+
+def addresses(policy: Manifest, direction: str, side: str) -> list[str]:
+    rules = policy["spec"].get(direction) or []
+    return [peer["ipBlock"]["cidr"] for rule in rules for peer in rule[side] if "ipBlock" in peer]
+
+
+@needs_kubectl
+@pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
+def test_policies_and_load_balancer_name_the_subnets_that_are_made(stage: str, resources: dict[str, Any]) -> None:
+    assert list(subnet_faults(build(EKS / "overlays" / stage), resources)) == []
+
+
+@needs_kubectl
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("s3-endpoint-subnet: 10.0.254.0/24", "s3-endpoint-subnet: 10.0.253.0/24", "NetworkPolicy housing-training: does not reach S3"),
+        ("balancer-subnet-b: 10.0.1.0/24", "balancer-subnet-b: 10.0.9.0/24", "NetworkPolicy housing-forecast: hears"),
+        ("balancer-subnets: housing-eks-balancer-a, ", "balancer-subnets: ", "the load balancer is bound to"),
+    ],
+)
+def test_a_subnet_that_is_another_is_found(tmp_path: Path, resources: dict[str, Any], right: str, wrong: str, said: str) -> None:
+    shutil.copytree(EKS.parent, tmp_path, dirs_exist_ok=True)
+    settings = tmp_path / "eks" / "overlays" / "prod" / "settings.yaml"
+    assert right in settings.read_text()
+    settings.write_text(settings.read_text().replace(right, wrong))
+    assert [fault for fault in subnet_faults(build(settings.parent), resources) if fault.startswith(said)]
+
+
+def test_no_subnet_lies_in_another(resources: dict[str, Any]) -> None:
+    ranges = [ipaddress.ip_network(one["Properties"]["CidrBlock"]) for one in resources.values() if one["Type"] == "AWS::EC2::Subnet"]
+    assert len(ranges) == 8
+    assert not [(one, other) for one, other in itertools.combinations(ranges, 2) if one.overlaps(other)]
 
 
 @needs_kubectl

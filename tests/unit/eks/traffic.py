@@ -109,7 +109,7 @@ def _policy(policy: Manifest, manifests: list[Manifest]) -> Iterator[str]:
 
 
 def _ways_out(policy: Manifest) -> Iterator[str]:
-    """Names, credentials and S3: without one of them a pod of ours only waits."""
+    """Names and credentials: without one of them a pod of ours only waits. S3's addresses are those of the network (test_cluster.py)."""
     rules = policy["spec"]["egress"]
     ways = [(peer, {(port["protocol"], port["port"]) for port in rule.get("ports", [])}) for rule in rules for peer in rule["to"]]
     if (NAMES, {("UDP", 53), ("TCP", 53)}) not in ways:
