@@ -23,8 +23,8 @@ _DEPLOY = Path(__file__).parents[2] / "deploy"
 _RULES = _DEPLOY / "observability" / "prometheus" / "rules"
 _HEAD = """# Made by `python -m pipelines.eks.catalogue` from job/training-job.yaml; the overlays put image, bucket and region in.
 # Suspended: prod lets it go. It trains on what lies below housing/uploads/monthly/; unchanged data takes up its own work.
-# Its checkpoint folders carry the digest of `train` by tag, whatever image an overlay puts in: its own from month to month, not those of the
-# pipeline. `housing eks render --schedule` makes one that shares them (docs/eks.md).
+# Its checkpoint folders carry the digest of `train` by tag, whatever image an overlay puts in: its own from month to month, not the
+# pipeline's. `housing eks render --schedule` makes one that shares them (docs/eks.md).
 """
 
 
