@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 
 from cli.main import app
 from pipelines import endpoint, registry, rollout, scaling
-from pipelines.aws import client
 from pipelines.doctor import account, alarms, endpoints, images, jobs
 from pipelines.settings import Settings
 
@@ -127,10 +127,11 @@ def test_a_missing_secret_is_found(aws: Any, settings: Settings) -> None:
 
 @pytest.fixture
 def stubbed(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[[str], Stubber]:
-    """Answers of a service that nothing here imitates: `stubbed("service-quotas")`."""
+    """Answers of a service that nothing here imitates: `stubbed("service-quotas")`. The client is this test's own: the others are kept."""
 
     def stub(service: str) -> Stubber:
-        made = client(service, settings)
+        make: Any = boto3.client
+        made = make(service, region_name=settings.region)
         stubber = Stubber(made)
         monkeypatch.setattr(account, "client", lambda *_: made)
         stubber.activate()
