@@ -18,8 +18,8 @@ setup: $(READY)  ## .venv/ with the pinned packages and the commands housing, tr
 run: $(READY)  ## the main job: pipeline, gate, registry, endpoint, Lambda; results in out/
 	@bash scripts/main_job.sh
 
-test: $(READY)  ## all tests: unit, integration, end to end
-	@$(BIN)/python -m pytest
+test: $(READY)  ## all tests: unit, integration, end to end; a file at a time on each of two processes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
