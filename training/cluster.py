@@ -140,11 +140,13 @@ def joined(hosts: Hosts, port: int) -> Iterator[Collective]:
         tracker = RabitTracker(hosts.count, leader, sortby="task", timeout=JOIN_SECONDS)
         tracker.start()
         tracker_port = int(tracker.worker_args()["dmlc_tracker_port"])
-        desk = Desk((leader, port), tracker_port)
+        desk = Desk((leader, port), tracker_port, hosts.names[1:])
     else:
         tracker_port, connection = ask((hosts.names[0], port), hosts.current)
         leader = str(connection.getpeername()[0])
     try:
+        if desk is not None:
+            desk.wait()
         with collective.CommunicatorContext(**_arguments(hosts, leader, tracker_port)):
             yield Collective(hosts, desk)
         if tracker is not None:

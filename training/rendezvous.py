@@ -6,11 +6,14 @@ import socket
 import threading
 import time
 import zlib
+from collections.abc import Iterable
 
 from housing.errors import HousingError
 
 JOIN_SECONDS = 3600
 """How long a host waits for the others: some get more work than others."""
+HERE_SECONDS = 5
+"""A host that waits asks again several times in this time."""
 _PORTS = range(20_000, 30_000)
 
 
@@ -24,14 +27,27 @@ def port_of(job: str) -> int:
 
 
 class Desk:
-    """At the first host: tells whoever comes the tracker's port, and holds the connection, which breaks when the host is gone."""
+    """At the first host: once all are here, tells them the tracker's port, and holds the connections, which break when a host is gone.
 
-    def __init__(self, address: tuple[str, int], told_port: int) -> None:
+    Earlier nobody may go to the tracker: there a host waits for the others no longer than in any call of the collective.
+    """
+
+    def __init__(self, address: tuple[str, int], told_port: int, others: Iterable[str]) -> None:
         self.lost: set[str] = set()
+        self._asked = dict.fromkeys(others, float("-inf"))
+        self._together = threading.Event()
         self._told = told_port
         self._server = socket.create_server(address)  # unlike the tracker it may follow at once on one that has just ended
         self._closing = False
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def wait(self) -> None:
+        """Until all are here; LostHostError names who does not come."""
+        if not self._together.wait(JOIN_SECONDS):
+            raise LostHostError(f"host {', '.join(self._missing())}: does not come; check that it was started, and the network")
+
+    def _missing(self) -> list[str]:
+        return [name for name, asked in self._asked.items() if asked < time.monotonic() - HERE_SECONDS]
 
     def close(self) -> None:
         """Let nobody in any more."""
@@ -50,6 +66,10 @@ class Desk:
         with connection:
             try:
                 name = connection.makefile("r").readline(256).strip()
+                self._asked[name] = time.monotonic()
+                if not self._together.is_set() and self._missing():
+                    return
+                self._together.set()
                 connection.sendall(f"{self._told}\n".encode())
                 while connection.recv(64):
                     pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from training.cluster import Collective, Hosts, joined, of_others
 from training.contract import Container
 from training.deal import dealt
 from training.plan import Plan
-from training.rendezvous import Desk, LostHostError, address_of, port_of
+from training.rendezvous import Desk, LostHostError, address_of, ask, port_of
 from training.team import of_peers, torchrun
 
 
@@ -86,10 +87,30 @@ def free_port() -> int:
 def test_a_first_host_that_ends_before_all_have_joined_is_a_lost_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "RETRIES", 1)
     port = free_port()
-    desk = Desk(("127.0.0.1", port), free_port())  # at the port of the tracker nobody is left
+    desk = Desk(("127.0.0.1", port), free_port(), ["b"])  # at the port of the tracker nobody is left
     with pytest.raises(LostHostError, match=r"host 127\.0\.0\.1: no longer answers"), joined(Hosts(("127.0.0.1", "b"), "b"), port):
         pass
     desk.close()
+
+
+def test_nobody_goes_to_the_tracker_before_the_last_host_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = ("127.0.0.1", free_port())
+    desk = Desk(address, 7, ["b", "c"])
+    told: list[str] = []
+    waiting = threading.Thread(target=lambda: told.append(f"b {ask(address, 'b')[0]}"))
+    waiting.start()
+    waiting.join(0.5)
+    assert not told
+    assert ask(address, "c")[0] == 7
+    waiting.join(5)
+    assert told == ["b 7"]
+    desk.wait()
+    desk.close()
+    monkeypatch.setattr(rendezvous, "JOIN_SECONDS", 0.1)
+    alone = Desk(("127.0.0.1", free_port()), 7, ["b"])
+    with pytest.raises(LostHostError, match="host b: does not come"):
+        alone.wait()
+    alone.close()
 
 
 def test_what_xgboost_refuses_is_no_lost_host() -> None:
