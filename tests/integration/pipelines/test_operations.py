@@ -36,8 +36,23 @@ def small(monkeypatch: pytest.MonkeyPatch, aws: Any) -> None:
         monkeypatch.setenv(name, value)
 
 
+BEFORE: set[str] = set()
+"""Models of other tests: the emulator is shared, and a pipeline's models have names of the service's making."""
+
+
+@pytest.fixture(autouse=True)
+def others(aws: Any) -> Iterator[None]:
+    BEFORE.update(model["ModelName"] for model in all_models(aws))
+    yield
+    BEFORE.clear()
+
+
+def all_models(aws: Any) -> list[Any]:
+    return [model for page in aws.client("sagemaker").get_paginator("list_models").paginate() for model in page["Models"]]
+
+
 @pytest.fixture
-def run(tmp_path: Path, synthetic_source: Path) -> Iterator[None]:
+def run(others: None, tmp_path: Path, synthetic_source: Path) -> Iterator[None]:
     """A model trained, approved with a reason and deployed, by the commands; removed again at the end."""
     ran = json.loads(housing("run", *words_of(synthetic_source)))
     assert (ran["status"], ran["reason"], ran["steps"][0]["name"]) == ("Succeeded", "", "Ingest")
@@ -67,11 +82,7 @@ def leftovers(aws: Any) -> dict[str, list[Any]]:
     return {
         "endpoints": sagemaker.list_endpoints(**contains)["Endpoints"],
         "configs": sagemaker.list_endpoint_configs(**contains)["EndpointConfigs"],
-        "models": [
-            model
-            for model in sagemaker.list_models()["Models"]
-            if "CreateModel" in model["ModelName"] or "operations" in model["ModelName"]
-        ],
+        "models": [model for model in all_models(aws) if model["ModelName"] not in BEFORE],
         "pipelines": sagemaker.list_pipelines(PipelineNamePrefix="operations")["PipelineSummaries"],
         "groups": sagemaker.list_model_package_groups(**contains)["ModelPackageGroupSummaryList"],
         "functions": [one for one in aws.client("lambda").list_functions()["Functions"] if one["FunctionName"] == "operations"],
