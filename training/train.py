@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 from housing.errors import HousingError
 from housing.members.device import gpu_count
@@ -18,7 +19,19 @@ from training.team import torchrun
 def main() -> None:
     """Run the training job and exit with its status; where a network is trained by several processes, torchrun starts them."""
     words = _torchrun()
-    sys.exit(run_job(train, "training") if words is None else launch(words))
+    if words is not None:
+        sys.exit(launch(words))
+    status = run_job(train, "training")
+    if "RANK" in os.environ:
+        _end_at_once(status)
+    sys.exit(status)
+
+
+def _end_at_once(status: int) -> NoReturn:
+    """End a process of torchrun without the interpreter's own end, which a thread that gloo left may abort (SIGABRT) when all is written."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _torchrun() -> list[str] | None:

@@ -220,7 +220,7 @@ def test_a_first_model_that_never_answers_leaves_nothing_behind(aws: Any, settin
 def test_an_approval_waits_for_an_endpoint_that_is_busy_and_the_newest_goes_in(
     aws: Any, settings: Settings, register: Register, outcomes: Any, late: bool
 ) -> None:
-    slow = settings.model_copy(update={"bake_seconds": 2})
+    slow = settings.model_copy(update={"bake_seconds": 8})  # longer than two registrations take
     endpoint.deploy(registry.describe(_approved(register("a"), settings), settings), settings)
     package = registry.describe(_approved(register("by hand"), settings), settings)
     endpoint.begin(endpoint.order_of(package, endpoint.tiers(slow)[0], slow), slow)
