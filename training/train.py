@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _end_at_once(status: int) -> NoReturn:
-    """End a process of torchrun without the interpreter's own end, which a thread that gloo left may abort (SIGABRT) when all is written."""
+    """End a process of torchrun without the interpreter's own end, which a thread that gloo left may abort when all is written."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
