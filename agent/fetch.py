@@ -20,6 +20,10 @@ def main() -> int:
     folder = Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml") / "model"
     uri = os.environ.get("HOUSING_MODEL_URI", "")
     try:
+        if not uri.startswith("s3://"):
+            raise AgentError(
+                f"HOUSING_MODEL_URI: {uri!r} is no address; write s3://BUCKET/KEY of a model.tar.gz, or of its files with `/` at the end"
+            )
         fetch(uri, folder, Storage())
     except AgentError as error:
         say(f"failed: {error}" if error.status == FAILED else str(error))

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from agent.fetch import fetch
+from agent.fetch import fetch, main
 from agent.storage import Storage
 
 
@@ -65,3 +65,13 @@ def test_a_fetch_that_fails_leaves_the_volume_as_it_was(shelf: Storage, volume: 
     with pytest.raises(Exception, match="give the model"):
         fetch("s3://models/model.tar.gz", volume, shelf)
     assert held(volume) == before
+
+
+def test_an_absent_address_is_named_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HOUSING_MODEL_URI", raising=False)
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "ml"))
+    assert main() == 1
+    assert "failed: HOUSING_MODEL_URI: '' is no address" in capsys.readouterr().out
+    assert not (tmp_path / "ml" / "model").exists()
